@@ -1,0 +1,56 @@
+import type { AttemptRef } from "./engine.ts";
+
+/** The ledger could not be reached or did not answer. Whether the act happened is not known; repeating it is safe. */
+export class EngineUnavailable extends Error {
+  readonly _tag = "EngineUnavailable";
+  readonly code = "UNAVAILABLE";
+
+  constructor(act: string, cause: unknown) {
+    super(`The ledger did not answer (${act}).`, { cause });
+    this.name = "EngineUnavailable";
+  }
+}
+
+/** The idempotency key names a call that was accepted with another input. */
+export class IdempotencyConflict extends Error {
+  readonly _tag = "IdempotencyConflict";
+  readonly code = "CONFLICT";
+
+  constructor(path: string) {
+    super(`This idempotency key was used for a call of ${path} with another input. Use a new key for a new call.`);
+    this.name = "IdempotencyConflict";
+  }
+}
+
+/** The attempt tried to write to a call that is no longer its own; everything it wrote was rolled back. */
+export class StaleAttempt extends Error {
+  readonly _tag = "StaleAttempt";
+  readonly code = "STALE_ATTEMPT";
+
+  constructor(attempt: AttemptRef) {
+    super(`Attempt ${attempt.attempt} of call ${attempt.id} is no longer the current one; what it wrote was rolled back.`);
+    this.name = "StaleAttempt";
+  }
+}
+
+/** The engine cannot start as it is set up; the message is one sentence with the mend. */
+export class EngineSetupError extends Error {
+  readonly _tag = "EngineSetupError";
+  readonly code = "SETUP";
+
+  constructor(sentence: string, cause?: unknown) {
+    super(sentence, { cause });
+    this.name = "EngineSetupError";
+  }
+}
+
+/** The engine takes no more calls for now (the memory engine's `maxQueued`). Nothing was stored. */
+export class EngineFull extends Error {
+  readonly _tag = "EngineFull";
+  readonly code = "FULL";
+
+  constructor(sentence: string) {
+    super(sentence);
+    this.name = "EngineFull";
+  }
+}

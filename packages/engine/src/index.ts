@@ -1,0 +1,21 @@
+export type {
+  Acceptance,
+  AttemptRef,
+  CallRecord,
+  Cancellation,
+  ClaimedCall,
+  ClaimRequest,
+  Engine,
+  EventPage,
+  ListPage,
+  ListQuery,
+  LossReason,
+  LostAttempt,
+  NewCall,
+  Payload,
+  Reader,
+  SettleResult,
+  Settlement,
+  StoredEvent,
+} from "./engine.ts";
+export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "./engine-errors.ts";

@@ -1,0 +1,173 @@
+import { type Duration, toMs } from "./duration.ts";
+import { InvalidOption } from "./errors.ts";
+import { limits } from "./limits.ts";
+
+/** How a procedure answers. */
+export type CallMode = "sync" | "async";
+
+/** What a procedure declares with `deferrable(builder, policy)`. Everything is optional. */
+export interface PolicyOptions {
+  /** The queue whose workers run it: letters, digits, `_`, `-`, `.`; at most 64 characters. Default `"default"`. */
+  readonly queue?: string;
+  /** The longest one attempt may run. Default `"15 minutes"`. */
+  readonly timeout?: Duration;
+  /** When and how often a failed attempt is repeated. */
+  readonly retry?: RetryOptions;
+  /** The longest time the call may wait for its first attempt; then it ends as `expired`. Default: no limit. */
+  readonly startBy?: Duration;
+  /** The longest time from the acceptance to the end; then it ends as `expired`. Default: no limit. */
+  readonly deadline?: Duration;
+  /** How long the call and its events are kept after its end. Default `"7 days"`. */
+  readonly retention?: Duration;
+  /** Calls with a higher number are delivered first; a whole number from -1000 to 1000. Default 0. */
+  readonly priority?: number;
+  /** Whether the procedure may (`"optional"`), must (`"required"`) or must not (`"forbidden"`) be called in async mode. Default `"optional"`. */
+  readonly mode?: PolicyMode;
+  /** The largest input that is accepted, in bytes of its stored form. Default 1 MiB. */
+  readonly maxInputBytes?: number;
+  /** The largest output that is kept, in bytes of its stored form. Default 16 MiB. */
+  readonly maxOutputBytes?: number;
+}
+
+/** See {@link PolicyOptions.mode}. */
+export type PolicyMode = "optional" | "required" | "forbidden";
+
+/** See {@link PolicyOptions.retry}. */
+export interface RetryOptions {
+  /** Attempts in all, the first included; 1 means no retry. From 1 to 1000. Default 3. */
+  readonly attempts?: number;
+  /** The delay before the second attempt. Default `"1 second"`. */
+  readonly initialDelay?: Duration;
+  /** What each further delay is multiplied by; from 1 to 100. Default 2. */
+  readonly factor?: number;
+  /** The longest delay. Default `"5 minutes"`. */
+  readonly maxDelay?: Duration;
+  /** Full jitter: each delay is drawn evenly from 0 up to its full length. Default `true`. */
+  readonly jitter?: boolean;
+  /** Whether an error is worth a retry; it gets what the resolver threw. Default: every error that is not final. */
+  readonly when?: (error: unknown) => boolean;
+}
+
+/** A policy with every default filled in and every duration in milliseconds. */
+export interface Policy {
+  readonly queue: string;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly startByMs: number | null;
+  readonly deadlineMs: number | null;
+  readonly retentionMs: number;
+  readonly priority: number;
+  readonly mode: PolicyMode;
+  readonly maxInputBytes: number;
+  readonly maxOutputBytes: number;
+}
+
+/** The retry part of a {@link Policy}. */
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly initialDelayMs: number;
+  readonly factor: number;
+  readonly maxDelayMs: number;
+  readonly jitter: boolean;
+  readonly when: ((error: unknown) => boolean) | null;
+}
+
+const queuePattern = /^[A-Za-z0-9_.-]{1,64}$/;
+const policyModes: readonly PolicyMode[] = ["optional", "required", "forbidden"];
+const knownOptions: readonly string[] = [
+  "queue",
+  "timeout",
+  "retry",
+  "startBy",
+  "deadline",
+  "retention",
+  "priority",
+  "mode",
+  "maxInputBytes",
+  "maxOutputBytes",
+] satisfies (keyof PolicyOptions)[];
+const knownRetryOptions: readonly string[] = [
+  "attempts",
+  "initialDelay",
+  "factor",
+  "maxDelay",
+  "jitter",
+  "when",
+] satisfies (keyof RetryOptions)[];
+
+/**
+ * Fills in the defaults of a policy.
+ *
+ * @throws {InvalidOption} for anything that is not as {@link PolicyOptions} says, an unknown option included.
+ */
+export function resolvePolicy(options: PolicyOptions = {}): Policy {
+  refuseUnknown(options, knownOptions, "");
+  const { mode = "optional" } = options;
+  if (!policyModes.includes(mode)) throw new InvalidOption("mode", mode, `"optional", "required" or "forbidden"`);
+  return {
+    queue: queueName(options.queue ?? "default", "queue"),
+    timeoutMs: positiveMs(options.timeout ?? "15 minutes", "timeout"),
+    retry: resolveRetry(options.retry),
+    startByMs: options.startBy === undefined ? null : positiveMs(options.startBy, "startBy"),
+    deadlineMs: options.deadline === undefined ? null : positiveMs(options.deadline, "deadline"),
+    retentionMs: toMs(options.retention ?? "7 days", "retention"),
+    priority: wholeNumber(options.priority ?? 0, "priority", { min: -1000, max: 1000 }),
+    mode,
+    maxInputBytes: wholeNumber(options.maxInputBytes ?? 1_048_576, "maxInputBytes", { min: 1, max: limits.payloadBytes }),
+    maxOutputBytes: wholeNumber(options.maxOutputBytes ?? 16 * 1_048_576, "maxOutputBytes", { min: 1, max: limits.payloadBytes }),
+  };
+}
+
+function resolveRetry(options: RetryOptions = {}): RetryPolicy {
+  refuseUnknown(options, knownRetryOptions, "retry.");
+  const { factor = 2, jitter = true, when } = options;
+  if (typeof factor !== "number" || !(factor >= 1 && factor <= 100))
+    throw new InvalidOption("retry.factor", factor, "a number from 1 to 100");
+  if (typeof jitter !== "boolean") throw new InvalidOption("retry.jitter", jitter, "true or false");
+  if (when !== undefined && typeof when !== "function") throw new InvalidOption("retry.when", when, "a function of the error");
+  return {
+    attempts: wholeNumber(options.attempts ?? 3, "retry.attempts", { min: 1, max: 1000 }),
+    initialDelayMs: toMs(options.initialDelay ?? "1 second", "retry.initialDelay"),
+    factor,
+    maxDelayMs: toMs(options.maxDelay ?? "5 minutes", "retry.maxDelay"),
+    jitter,
+    when: when ?? null,
+  };
+}
+
+/**
+ * Checks a queue's name.
+ *
+ * @param option the name of the option it was given for.
+ * @throws {InvalidOption} unless it is 1 to 64 letters, digits, `_`, `-` or `.`.
+ */
+export function queueName(value: string, option: string): string {
+  if (typeof value !== "string" || !queuePattern.test(value))
+    throw new InvalidOption(option, value, "1 to 64 letters, digits, '_', '-' or '.'");
+  return value;
+}
+
+/**
+ * Checks a whole number.
+ *
+ * @throws {InvalidOption} unless it is a whole number in the range.
+ */
+export function wholeNumber(value: number, option: string, range: { min: number; max: number }): number {
+  if (!Number.isSafeInteger(value) || value < range.min || value > range.max) {
+    throw new InvalidOption(option, value, `a whole number from ${range.min} to ${range.max}`);
+  }
+  return value;
+}
+
+function positiveMs(duration: Duration, option: string): number {
+  const ms = toMs(duration, option);
+  if (ms === 0) throw new InvalidOption(option, duration, "more than nothing");
+  return ms;
+}
+
+function refuseUnknown(options: object, known: readonly string[], prefix: string): void {
+  if (typeof options !== "object" || options === null)
+    throw new InvalidOption(prefix === "" ? "policy" : prefix.slice(0, -1), options, "an object of options");
+  const unknown = Object.keys(options).find((key) => !known.includes(key));
+  if (unknown !== undefined) throw new InvalidOption(`${prefix}${unknown}`, "unknown option", `one of ${known.join(", ")}`);
+}

@@ -1,0 +1,53 @@
+/**
+ * What a worker needs of a raincheck: the seam between this package, which knows tRPC, and `@raincheck/worker`, which knows
+ * how attempts are run. It stands at `raincheck["~raincheck"]`.
+ */
+import type { ClaimedCall, Engine, Payload } from "@raincheck/engine";
+import type { Failure, Policy } from "@raincheck/protocol";
+
+/** What {@link RaincheckRuntime.invoke} is told beside the call. */
+export interface InvokeOptions {
+  /** Aborts with an `AttemptAborted` as its reason. The resolver gets it as `signal`. */
+  readonly signal: AbortSignal;
+  /** Takes the encoded value of `ctx.call.progress(value)`; must not throw. */
+  readonly onProgress: (progress: Payload) => void;
+}
+
+/** How an invocation went well. */
+export interface Invoked {
+  /** The encoded output, checked against the policy's `maxOutputBytes`. */
+  readonly output: Payload;
+  /** `true` when `ctx.call.commit()` has settled the attempt already: nothing is left to settle. */
+  readonly committed: boolean;
+}
+
+/** What a thrown value means for the call. */
+export interface DescribedError {
+  /** What the caller may see. */
+  readonly failure: Failure;
+  /** `true`: no retry, whatever the policy says. */
+  readonly final: boolean;
+  /** The delay that a `RetryError` asked for; `null`: the policy decides. */
+  readonly retryAfterMs: number | null;
+  /** What the resolver threw, unwrapped from tRPC's error: for the policy's `retry.when` and for the log. */
+  readonly thrown: unknown;
+  /** `true` when `failure.message` hides the error: log `thrown` under `failure.errorId`. */
+  readonly hidden: boolean;
+}
+
+/** See the file's head. */
+export interface RaincheckRuntime {
+  readonly engine: Engine;
+
+  /** The policy of a deferrable procedure; `null` when the bound router has none at that path. */
+  policyAt(path: string): Promise<Policy | null>;
+
+  /**
+   * Runs one attempt: decodes the input, restores the context, and runs the procedure with all its middleware.
+   * Rejects with whatever was thrown; {@link RaincheckRuntime.describe} says what it means.
+   */
+  invoke(call: ClaimedCall, options: InvokeOptions): Promise<Invoked>;
+
+  /** Turns anything that {@link RaincheckRuntime.invoke} rejected with into data. Never throws. */
+  describe(error: unknown): DescribedError;
+}
