@@ -1,0 +1,100 @@
+/**
+ * Delivery by pg-boss: one job per waiting call, its id the call's id, its data empty.
+ *
+ * pg-boss's own worker loop, expiry, retries and notifications are not used; see `delivery.ts` for what takes their place.
+ * Taking is `fetch` and then `deleteJob` of exactly the attempts that were fetched (`{ id, retryCount }`), both in the
+ * claiming transaction.
+ */
+import { type ConstructorOptions, PgBoss } from "pg-boss";
+import type { Delivered, Delivery, DeliveryConnection, DeliveryFactory, SqlExecutor } from "./delivery.ts";
+
+/** See {@link pgBoss}. */
+export interface PgBossOptions {
+  /** The kind of database, as pg-boss names it: `"postgres"` (default), or one of its distributed backends. */
+  readonly backend?: NonNullable<ConstructorOptions["backend"]>;
+}
+
+/** 68 years, as long as its column holds: pg-boss must never delete what waits, for calls expire by the ledger's clock alone. */
+const keptSeconds = 2_147_483_647;
+
+/** Delivery by pg-boss (>= 12.35 < 13), in the schema `<schema>_pgboss`. */
+export function pgBoss(options: PgBossOptions = {}): DeliveryFactory {
+  return { name: "pg-boss", open: (connection) => openPgBoss(connection, options) };
+}
+
+async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions): Promise<Delivery> {
+  const common = {
+    schema: `${connection.schema}_pgboss`,
+    backend: options.backend ?? "postgres",
+    supervise: false,
+    schedule: false,
+  } as const;
+  const boss = quiet(new PgBoss({ ...common, migrate: false, db: adapt(connection.database) }));
+  try {
+    await boss.start();
+  } catch (error) {
+    if (!connection.migrate) throw error;
+    // Not installed, or of an older release. pg-boss migrates with statements that need a pool of its own.
+    await withOwnPool(async () => undefined);
+    await boss.start();
+  }
+
+  async function withOwnPool(work: (own: PgBoss) => Promise<unknown>): Promise<void> {
+    const own = quiet(new PgBoss({ ...common, migrate: connection.migrate, connectionString: connection.url, max: 1 }));
+    await own.start();
+    try {
+      await work(own);
+    } finally {
+      await own.stop({ graceful: false, close: true });
+    }
+  }
+
+  const prepared = new Set((await boss.getQueues()).map((queue) => queue.name));
+
+  async function prepare(queues: readonly string[]): Promise<void> {
+    const missing = queues.filter((queue) => !prepared.has(jobQueue(queue)));
+    if (missing.length === 0) return;
+    await withOwnPool(async (own) => {
+      for (const queue of missing) await own.createQueue(jobQueue(queue), { retentionSeconds: keptSeconds, policy: "standard" });
+    });
+    for (const queue of missing) prepared.add(jobQueue(queue));
+  }
+
+  return {
+    prepare,
+    async send(transaction, deliveries) {
+      const db = adapt(transaction);
+      for (const [queue, group] of Map.groupBy(deliveries, (delivery) => delivery.queue)) {
+        await boss.insert(jobQueue(queue), group.map(toJob), { db });
+      }
+    },
+    async take(transaction, queue, limit) {
+      const db = adapt(transaction);
+      const jobs = await boss.fetch(jobQueue(queue), { batchSize: limit, db });
+      if (jobs.length === 0) return [];
+      const attempts = jobs.map(({ id, retryCount }) => ({ id, retryCount }));
+      await boss.deleteJob(jobQueue(queue), attempts, { db });
+      return jobs.map(({ id }) => id);
+    },
+    close: () => boss.stop({ graceful: false, close: false }),
+  };
+}
+
+/** Prefixed, because pg-boss keeps its queues in an ordinary object, where a queue named `constructor` finds the wrong thing. */
+function jobQueue(queue: string): string {
+  return `queue.${queue}`;
+}
+
+function toJob({ id, priority, delayMs }: Delivered) {
+  return { id, priority, ...(delayMs > 0 ? { startAfter: `${delayMs} milliseconds` } : {}) };
+}
+
+function adapt(database: SqlExecutor): NonNullable<ConstructorOptions["db"]> {
+  return { executeSql: (text, values) => database.execute(text, values) };
+}
+
+/** An emitter without an `error` listener ends the process; each of these errors also rejects the verb that met it. */
+function quiet(boss: PgBoss): PgBoss {
+  boss.on("error", () => undefined);
+  return boss;
+}

@@ -1,0 +1,35 @@
+import type { CallId, CallState } from "@raincheck/protocol";
+import type { Cancellation, Reader } from "../engine.ts";
+import type { Ledger } from "./ledger.ts";
+import { whileAvailable } from "./unavailable.ts";
+
+/** See `Engine.cancel`. Its delivery, if one waits, is dropped when it is taken. */
+export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<Cancellation | null> {
+  const rows = await whileAvailable("cancel", () => cancelRow(ledger, target, reason));
+  if (rows) ledger.wakes.changed([target.id]);
+  if (rows) return { cancelled: true, state: "cancelled" };
+  const state = await whileAvailable("cancel", () => readState(ledger, target));
+  return state === null ? null : { cancelled: false, state };
+}
+
+async function cancelRow({ schema, control: sql }: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<boolean> {
+  const rows = await sql`
+    with cancelled as (
+      update ${sql(schema)}.call set
+        state = 'cancelled', seq = seq + 1, cancel_reason = ${reason}, worker = null, ended_at = now(), expires_at = null,
+        due_at = now() + retention_ms * interval '1 millisecond'
+      where id = ${target.id} and state in ('queued', 'running') and (principal is null or principal = ${target.reader.principal})
+      returning id, seq, attempt
+    ), noted as (
+      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
+      select id, seq, 'cancelled', now(), attempt from cancelled
+    )
+    select id from cancelled`;
+  return rows.length > 0;
+}
+
+async function readState({ schema, control: sql }: Ledger, { id, reader }: { id: CallId; reader: Reader }): Promise<CallState | null> {
+  const [row] = await sql<{ state: CallState }[]>`
+    select state from ${sql(schema)}.call where id = ${id} and (principal is null or principal = ${reader.principal})`;
+  return row?.state ?? null;
+}

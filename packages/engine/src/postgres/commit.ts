@@ -1,0 +1,42 @@
+/**
+ * One commit: the application's writes, the output, the terminal event, fenced by the attempt.
+ *
+ * When the connection breaks around COMMIT, nobody knows whether it happened. Then the ledger is read, waiting for a commit
+ * that is still under way: if the settlement is there, it happened.
+ */
+import type { TransactionSql } from "postgres";
+import { EngineUnavailable, StaleAttempt } from "../engine-errors.ts";
+import type { AttemptRef, Payload } from "../engine.ts";
+import type { Ledger } from "./ledger.ts";
+import { settledBefore, settleRows } from "./settle.ts";
+import { inTransaction } from "./transaction.ts";
+import { isUnavailable, whileAvailable } from "./unavailable.ts";
+
+/** See `Engine.commit`. */
+export async function commit<TValue>(
+  ledger: Ledger,
+  attempt: AttemptRef,
+  work: (transaction: TransactionSql) => Promise<{ value: TValue; output: Payload }>,
+): Promise<TValue> {
+  // Filled when everything but COMMIT itself has happened.
+  const done: { value: TValue; output: Payload }[] = [];
+  try {
+    await inTransaction(ledger.application, async (transaction) => {
+      const result = await work(transaction);
+      const settled = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
+      if (settled.length === 0) throw new StaleAttempt(attempt);
+      done.push(result);
+    });
+  } catch (error) {
+    if (!isUnavailable(error)) throw error;
+    if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
+  }
+  ledger.wakes.changed([attempt.id]);
+  return done[0]!.value;
+}
+
+async function hasCommitted(ledger: Ledger, attempt: AttemptRef, output: Payload): Promise<boolean> {
+  const settling = { attempt, settlement: { type: "succeeded", output } } as const;
+  const before = await whileAvailable("commit", () => settledBefore(ledger, ledger.control, [settling]));
+  return before.has(attempt.id);
+}

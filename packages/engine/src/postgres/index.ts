@@ -1,0 +1,1 @@
+export { type PostgresEngineOptions, postgresEngine } from "./postgres-engine.ts";

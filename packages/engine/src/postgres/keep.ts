@@ -1,0 +1,71 @@
+/**
+ * The keeper: what must happen to calls though nobody asks. Every process with an engine keeps; each pass takes what no other
+ * pass holds (`skip locked`), so any number of them do no harm, and one that dies in the middle leaves its rows to the next.
+ *
+ * A pass begins with one cheap question, whether there is anything to do. In a quiet ledger that is all it costs.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { expireDue } from "./expire.ts";
+import type { Ledger } from "./ledger.ts";
+import { reapLost } from "./reap.ts";
+import { redeliver } from "./redeliver.ts";
+import { deleteRetained } from "./retain.ts";
+
+/** Between two passes, in milliseconds, drawn from 0.75 to 1.25 of it. With the lease it bounds how long a lost call stays lost. */
+const passMs = 400;
+
+interface Due {
+  readonly lost: boolean;
+  readonly expired: boolean;
+  readonly undelivered: boolean;
+  readonly retained: boolean;
+}
+
+/** Keeps until stopped. */
+export interface Keeper {
+  /** Resolves when the pass that is under way has ended. */
+  stop(): Promise<void>;
+}
+
+/** Starts keeping. A pass that fails is left to the next one: its transaction changed nothing. */
+export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): Keeper {
+  const stopping = new AbortController();
+
+  async function keep(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        await keepOnce(ledger);
+      } catch (error) {
+        if (!stopping.signal.aborted) onError(error);
+      }
+      await sleep(passMs * (0.75 + Math.random() / 2), undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
+    }
+  }
+
+  const kept = keep();
+  return {
+    stop() {
+      stopping.abort();
+      return kept;
+    },
+  };
+}
+
+/** One pass. */
+export async function keepOnce(ledger: Ledger): Promise<void> {
+  const due = await whatIsDue(ledger);
+  if (due.expired) await expireDue(ledger);
+  if (due.lost) await reapLost(ledger);
+  if (due.undelivered) await redeliver(ledger);
+  if (due.retained) await deleteRetained(ledger);
+}
+
+async function whatIsDue({ schema, control: sql }: Ledger): Promise<Due> {
+  const [due] = await sql<Due[]>`
+    select
+      exists (select from ${sql(schema)}.call where state = 'running' and due_at < now()) as lost,
+      exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
+      exists (select from ${sql(schema)}.call where state = 'queued' and due_at < now() - interval '2 seconds') as undelivered,
+      exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`;
+  return due ?? { lost: false, expired: false, undelivered: false, retained: false };
+}

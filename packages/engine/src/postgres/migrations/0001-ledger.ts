@@ -1,0 +1,52 @@
+/**
+ * The ledger's first tables.
+ *
+ * `due_at` says when a call next wants attention: while queued, when it may be taken; while running, when its lease ends;
+ * after its end, when it may be deleted. `expires_at` is the next moment at which it expires, if there is one.
+ */
+export const ledger = (schema: string): string => `
+  create table ${schema}.call (
+    id            uuid primary key,
+    path          text not null,
+    queue         text not null,
+    principal     text,
+    state         text not null check (state in ('queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired')),
+    seq           integer not null,
+    attempt       integer not null default 0,
+    failures      integer not null default 0,
+    crashes       integer not null default 0,
+    priority      integer not null,
+    input         text not null,
+    context       text not null,
+    output        text,
+    failure       text,
+    progress      text,
+    cancel_reason text,
+    worker        text,
+    key_hash      bytea,
+    input_hash    bytea not null,
+    created_at    timestamptz not null,
+    started_at    timestamptz,
+    ended_at      timestamptz,
+    due_at        timestamptz not null,
+    expires_at    timestamptz,
+    deadline      timestamptz,
+    retention_ms  bigint not null
+  );
+
+  create unique index call_key on ${schema}.call (key_hash) where key_hash is not null;
+  create index call_open on ${schema}.call (due_at) where state in ('queued', 'running');
+  create index call_ended on ${schema}.call (due_at) where state not in ('queued', 'running');
+  create index call_expiring on ${schema}.call (expires_at) where expires_at is not null;
+  create index call_of_principal on ${schema}.call (principal, created_at desc, id desc) where principal is not null;
+
+  create table ${schema}.event (
+    call_id uuid not null,
+    seq     integer not null,
+    type    text not null,
+    at      timestamptz not null,
+    attempt integer not null,
+    body    text,
+    primary key (call_id, seq)
+  );
+`;

@@ -1,0 +1,68 @@
+import type { DeliveryFactory } from "../delivery/delivery.ts";
+import { type GroupCommit, groupCommit } from "../group-commit.ts";
+import type { EventPage, NewCall, SettleResult } from "../engine.ts";
+import { type AcceptResult, acceptBatch } from "./accept.ts";
+import { openApplication, openControl } from "./connections.ts";
+import { type EventsRequest, readEvents } from "./events.ts";
+import { startKeeper } from "./keep.ts";
+import type { Ledger } from "./ledger.ts";
+import { migrateLedger } from "./migrate.ts";
+import { reach } from "./reach.ts";
+import { type Report, reportBatch } from "./report.ts";
+import { type Settling, settleBatch } from "./settle.ts";
+import { executorOf } from "./transaction.ts";
+import { isRefused } from "./unavailable.ts";
+import { type Followers, openWakes } from "./wake.ts";
+
+/** The checked options of a Postgres engine. */
+export interface OpenLedgerOptions {
+  /** `undefined`: the embedded Postgres. */
+  readonly url: string | undefined;
+  readonly schema: string;
+  readonly delivery: DeliveryFactory;
+  readonly max: number;
+  readonly migrate: boolean;
+  readonly listen: boolean;
+  readonly pollMs: number;
+  readonly onError: (error: unknown) => void;
+  readonly followers: Followers;
+}
+
+/** An open ledger with the verbs that many callers share one round trip for. */
+export interface OpenLedger {
+  readonly ledger: Ledger;
+  readonly accept: GroupCommit<NewCall, AcceptResult>;
+  readonly settle: GroupCommit<Settling, SettleResult>;
+  readonly report: GroupCommit<Report, SettleResult>;
+  readonly events: GroupCommit<EventsRequest, EventPage | null>;
+  /** Closes, in the reverse order of opening, all that was opened. */
+  close(): Promise<void>;
+}
+
+/** Farewells wait this long for statements that are under way, in seconds. */
+const farewellSeconds = 2;
+
+/** Opens everything a Postgres engine needs; what was opened before a failure is closed again. */
+export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
+  const { schema, delivery, migrate, listen, pollMs, onError, followers } = options;
+  await using opening = new AsyncDisposableStack();
+  // Loaded only where it is used: its package is optional.
+  const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
+  const control = opening.adopt(openControl(url), (sql) => sql.end({ timeout: farewellSeconds }));
+  await reach(url, () => migrateLedger(control, { schema, migrate }));
+  const application = opening.adopt(openApplication(url, options.max), (sql) => sql.end({ timeout: farewellSeconds }));
+  const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database: executorOf(control) })), (one) => one.close());
+  const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
+  const ledger: Ledger = { schema, control, application, delivery: opened, wakes };
+  opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
+
+  const closing = opening.move();
+  return {
+    ledger,
+    accept: groupCommit({ write: (calls) => acceptBatch(ledger, calls), maxItems: 500, isItemsFault: isRefused }),
+    settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
+    report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
+    events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
+    close: () => closing.disposeAsync(),
+  };
+}

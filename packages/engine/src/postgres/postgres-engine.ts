@@ -1,0 +1,98 @@
+/** The Postgres engine: ledger in our own tables, delivery by pg-boss, wakes by LISTEN/NOTIFY with a poll behind them. */
+import { InvalidOption, wholeNumber } from "@raincheck/protocol";
+import type { TransactionSql } from "postgres";
+import type { DeliveryFactory } from "../delivery/delivery.ts";
+import { pgBoss } from "../delivery/pg-boss.ts";
+import { EngineSetupError, IdempotencyConflict } from "../engine-errors.ts";
+import type { Engine } from "../engine.ts";
+import { acceptWith } from "./accept.ts";
+import { cancel } from "./cancel.ts";
+import { claim } from "./claim.ts";
+import { commit } from "./commit.ts";
+import { minConnections } from "./connections.ts";
+import { extend } from "./lease.ts";
+import { openLedger } from "./open-ledger.ts";
+import { checkUrl } from "./reach.ts";
+import { list, read } from "./read.ts";
+import { startOnce } from "./start-once.ts";
+import { Subscribers } from "./subscribers.ts";
+import { inTransaction } from "./transaction.ts";
+
+/** See {@link postgresEngine}. */
+export interface PostgresEngineOptions {
+  /**
+   * `postgres://user:password@host:port/database`. Absent: an embedded Postgres under `.raincheck/` of the current directory,
+   * shared by every process started there; refused when `NODE_ENV` is `production`.
+   */
+  readonly url?: string | undefined;
+  /** The schema of the ledger: 1 to 40 lower-case letters, digits or `_`, not beginning with a digit. Default `"raincheck"`. */
+  readonly schema?: string;
+  /** What delivers the ids of runnable calls. Default `pgBoss()`. */
+  readonly delivery?: DeliveryFactory;
+  /** Connections of this process at most; from 6. Five serve the engine, the rest `ctx.call.commit()`. Default 10. */
+  readonly max?: number;
+  /** `false`: create and change no tables, and refuse to start on a ledger that is not up to date. Default `true`. */
+  readonly migrate?: boolean;
+  /** `false`: no LISTEN and no NOTIFY, for a pooler in transaction mode; results then come by the poll. Default `true`. */
+  readonly listen?: boolean;
+  /** Between two polls for what no wake told, in milliseconds; from 50. Default 1000. */
+  readonly pollMs?: number;
+  /** Told of trouble in the background (the listener, the keeper, the poll), which mends itself. Default: ignored. */
+  readonly onError?: (error: unknown) => void;
+}
+
+const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
+
+/**
+ * Keeps calls in Postgres (14 or later).
+ *
+ * @throws {InvalidOption} for a malformed option; `EngineSetupError` without a `url` in production. What can only be found out by
+ *   connecting rejects the first verb.
+ */
+export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql> {
+  const { schema = "raincheck", delivery = pgBoss(), migrate = true, listen = true, onError = () => undefined } = options;
+  if (!schemaPattern.test(schema)) throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");
+  const max = wholeNumber(options.max ?? 10, "max", { min: minConnections, max: 1_000 });
+  const pollMs = wholeNumber(options.pollMs ?? 1_000, "pollMs", { min: 50, max: 3_600_000 });
+  if (options.url === undefined && process.env["NODE_ENV"] === "production") {
+    throw new EngineSetupError("postgresEngine needs a url in production (NODE_ENV=production): set DATABASE_URL and pass it, for the embedded Postgres is not made for it.");
+  }
+  if (options.url !== undefined) checkUrl(options.url);
+
+  const followers = { calls: new Subscribers(), queues: new Subscribers() };
+  const opened = startOnce(() => openLedger({ url: options.url, schema, delivery, max, migrate, listen, pollMs, onError, followers }));
+
+  return {
+    name: "postgres",
+    async start() {
+      await opened.get();
+    },
+    stop: () => opened.stop(),
+    async accept(call, { transaction } = {}) {
+      const { ledger, accept } = await opened.get();
+      const result = await (transaction === undefined ? accept(call) : acceptWith(ledger, transaction, call));
+      if (result instanceof IdempotencyConflict) throw result;
+      return result;
+    },
+    claim: async (request) => claim((await opened.get()).ledger, request),
+    extend: async (attempts, leaseMs) => extend((await opened.get()).ledger, attempts, leaseMs),
+    report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
+    settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),
+    commit: async (attempt, work) => commit((await opened.get()).ledger, attempt, work),
+    transaction: async (work) => inTransaction((await opened.get()).ledger.application, work),
+    cancel: async (id, reader, reason) => cancel((await opened.get()).ledger, { id, reader }, reason),
+    read: async (id, reader) => read((await opened.get()).ledger, id, reader),
+    list: async (reader, query) => list((await opened.get()).ledger, reader, query),
+    events: async (id, after, reader) => (await opened.get()).events({ id, after, reader }),
+    subscribe(id, wake) {
+      // Following alone must bring the wakes to life too; a start that fails is told by the verb that reads.
+      opened.get().catch(() => undefined);
+      return followers.calls.add(id, wake);
+    },
+    onRunnable(queues, wake) {
+      opened.get().catch(() => undefined);
+      const removals = queues.map((queue) => followers.queues.add(queue, wake));
+      return () => removals.forEach((remove) => remove());
+    },
+  };
+}

@@ -1,0 +1,85 @@
+import type { CallId, CallState, Failure } from "@raincheck/protocol";
+import type { CallRecord, ListPage, ListQuery, Reader } from "../engine.ts";
+import type { Ledger } from "./ledger.ts";
+import { whileAvailable } from "./unavailable.ts";
+
+interface CallRow {
+  readonly id: string;
+  readonly path: string;
+  readonly queue: string;
+  readonly principal: string | null;
+  readonly state: CallState;
+  readonly seq: number;
+  readonly attempt: number;
+  readonly progress: string | null;
+  readonly created_at: Date;
+  readonly started_at: Date | null;
+  readonly ended_at: Date | null;
+  readonly output?: string | null;
+  readonly failure: string | null;
+  readonly cancel_reason: string | null;
+}
+
+/** See `Engine.read`. */
+export async function read({ schema, control: sql }: Ledger, id: CallId, reader: Reader): Promise<CallRecord | null> {
+  const [row] = await whileAvailable(
+    "read",
+    () => sql<CallRow[]>`
+      select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
+      from ${sql(schema)}.call
+      where id = ${id} and (principal is null or principal = ${reader.principal})`,
+  );
+  return row === undefined ? null : toRecord(row);
+}
+
+/** See `Engine.list`. The cursor is the place of the page's last call: `<created_at in microseconds>.<id>`. */
+export async function list({ schema, control: sql }: Ledger, reader: Reader, query: ListQuery): Promise<ListPage> {
+  if (reader.principal === null) return { calls: [], nextCursor: null };
+  const after = parseCursor(query.cursor);
+  const rows = await whileAvailable(
+    "list",
+    () => sql<(CallRow & { created_us: string })[]>`
+      select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
+        (extract(epoch from created_at) * 1000000)::bigint as created_us
+      from ${sql(schema)}.call
+      where principal = ${reader.principal}
+        ${query.path === null ? sql`` : sql`and path = ${query.path}`}
+        ${query.state === null ? sql`` : sql`and state = ${query.state}`}
+        ${after === null ? sql`` : sql`and (created_at, id) < ('epoch'::timestamptz + ${after.createdUs}::bigint * interval '1 microsecond', ${after.id}::uuid)`}
+      order by created_at desc, id desc
+      limit ${query.limit + 1}`,
+  );
+  const page = rows.slice(0, query.limit);
+  const last = page.at(-1);
+  return {
+    calls: page.map(toRecord),
+    nextCursor: rows.length > query.limit && last !== undefined ? `${last.created_us}.${last.id}` : null,
+  };
+}
+
+const cursorPattern = /^(\d{1,17})\.([0-9a-f-]{36})$/;
+
+/** A cursor that is none of ours finds the first page: it selects nothing by itself. */
+function parseCursor(cursor: string | null): { createdUs: string; id: string } | null {
+  const match = cursor === null ? null : cursorPattern.exec(cursor);
+  return match === null ? null : { createdUs: match[1]!, id: match[2]! };
+}
+
+function toRecord(row: CallRow): CallRecord {
+  return {
+    id: row.id,
+    path: row.path,
+    queue: row.queue,
+    principal: row.principal,
+    state: row.state,
+    seq: row.seq,
+    attempt: row.attempt,
+    progress: row.progress,
+    createdAt: row.created_at.toISOString(),
+    startedAt: row.started_at?.toISOString() ?? null,
+    endedAt: row.ended_at?.toISOString() ?? null,
+    output: row.output ?? null,
+    failure: row.failure === null ? null : (JSON.parse(row.failure) as Failure),
+    cancelReason: row.cancel_reason,
+  };
+}

@@ -1,0 +1,17 @@
+import type { Ledger } from "./ledger.ts";
+
+/** Calls deleted in one pass. */
+const passCalls = 1_000;
+
+/** Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted. */
+export async function deleteRetained({ schema, control: sql }: Ledger): Promise<void> {
+  await sql`
+    with old as (
+      select id from ${sql(schema)}.call
+      where state not in ('queued', 'running') and due_at < now()
+      order by due_at limit ${passCalls} for update skip locked
+    ), gone as (
+      delete from ${sql(schema)}.call using old where call.id = old.id returning call.id
+    )
+    delete from ${sql(schema)}.event using gone where event.call_id = gone.id`;
+}

@@ -1,0 +1,106 @@
+/**
+ * Settling: the one step that ends an attempt, fenced by `attempt` and `state = 'running'`.
+ *
+ * A row that the fence refuses is either stale, or this very settlement had committed before and its answer was lost. The
+ * event log tells which: an attempt has at most one event of the settlement's type.
+ */
+import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
+import type { Ledger } from "./ledger.ts";
+import { type Executor, executorOf, inTransaction } from "./transaction.ts";
+import { whileAvailable } from "./unavailable.ts";
+
+/** One attempt and how it ends. */
+export interface Settling {
+  readonly attempt: AttemptRef;
+  readonly settlement: Settlement;
+}
+
+interface SettledRow {
+  readonly id: string;
+  readonly queue: string;
+  readonly priority: number;
+}
+
+/** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
+export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]): Promise<SettleResult[]> {
+  const retrying = new Map(settlings.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
+  const settled = await whileAvailable("settle", () =>
+    retrying.size === 0
+      ? settleRows(ledger, ledger.control, settlings)
+      : inTransaction(ledger.control, async (transaction) => {
+          const rows = await settleRows(ledger, transaction, settlings);
+          const back = rows.flatMap(({ id, queue, priority }) => {
+            const settlement = retrying.get(id);
+            return settlement === undefined ? [] : [{ id, queue, priority, delayMs: settlement.delayMs }];
+          });
+          if (back.length > 0) await ledger.delivery.send(executorOf(transaction), back);
+          return rows;
+        }),
+  );
+  const ids = new Set(settled.map(({ id }) => id));
+  const refused = settlings.filter(({ attempt }) => !ids.has(attempt.id));
+  const before = refused.length === 0 ? new Set() : await whileAvailable("settle", () => settledBefore(ledger, ledger.control, refused));
+  ledger.wakes.changed([...ids]);
+  for (const { id, queue } of settled) {
+    const settlement = retrying.get(id);
+    if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
+  }
+  return settlings.map(({ attempt }) => (ids.has(attempt.id) || before.has(attempt.id) ? "settled" : "stale"));
+}
+
+/** Settles what the fence lets through, and answers with just that. */
+export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<SettledRow[]> {
+  const column = <TValue>(pick: (settlement: Settlement) => TValue): TValue[] => settlings.map(({ settlement }) => pick(settlement));
+  return sql<SettledRow[]>`
+    with item as (
+      select * from unnest(
+        ${settlings.map(({ attempt }) => attempt.id)}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
+        ${column(({ type }) => type)}::text[],
+        ${column((settlement) => (settlement.type === "succeeded" ? settlement.output : null))}::text[],
+        ${column((settlement) => (settlement.type === "failed" ? JSON.stringify(settlement.failure) : null))}::text[],
+        ${column(retryBody)}::text[],
+        ${column((settlement) => (settlement.type === "retrying" ? settlement.delayMs : 0))}::float8[],
+        ${column((settlement) => (settlement.type === "retrying" && settlement.reason !== "handed-back" ? 1 : 0))}::int[]
+      ) as item (id, attempt, type, output, failure, body, delay_ms, failures)
+    ), settled as (
+      update ${sql(schema)}.call set
+        state = case item.type when 'retrying' then 'queued' else item.type end,
+        seq = call.seq + 1,
+        output = item.output,
+        failure = item.failure,
+        failures = call.failures + item.failures,
+        worker = null,
+        ended_at = case item.type when 'retrying' then null else now() end,
+        due_at = now() + case item.type when 'retrying' then item.delay_ms else call.retention_ms end * interval '1 millisecond',
+        expires_at = case item.type when 'retrying' then call.deadline end
+      from item
+      where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
+      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body
+    ), noted as (
+      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
+      select id, seq, type, now(), attempt, body from settled
+    )
+    select id, queue, priority from settled`;
+}
+
+/** Of attempts that the fence refused, the ids of those whose very settlement is in the log. Waits for one that is still committing. */
+export async function settledBefore({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<Set<string>> {
+  const ids = settlings.map(({ attempt }) => attempt.id);
+  await sql`select id from ${sql(schema)}.call where id = any(${ids}::uuid[]) for share`;
+  const rows = await sql<{ id: string }[]>`
+    select event.call_id as id
+    from unnest(
+      ${ids}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
+      ${settlings.map(({ settlement }) => settlement.type)}::text[], ${settlings.map(({ settlement }) => retryBody(settlement))}::text[]
+    ) as item (id, attempt, type, body)
+    join ${sql(schema)}.event on event.call_id = item.id and event.attempt = item.attempt and event.type = item.type
+      and event.body is not distinct from item.body`;
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** The body of a `retrying` event; other events have none of their own. */
+function retryBody(settlement: Settlement): string | null {
+  if (settlement.type !== "retrying") return null;
+  const { reason, failure, delayMs } = settlement;
+  return JSON.stringify({ reason, failure, delayMs });
+}

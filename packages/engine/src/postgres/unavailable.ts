@@ -1,0 +1,69 @@
+/**
+ * Which errors say that Postgres could not answer, rather than that the statement was wrong; and what is done about them.
+ *
+ * Every statement of the engine is safe to repeat (rows are named by ids that the caller chose, writes are fenced), so a
+ * short trouble, a restart or a terminated connection, is met by repeating it. A longer one is told as `EngineUnavailable`.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { EngineUnavailable } from "../engine-errors.ts";
+
+const connectionCodes = new Set([
+  "CONNECTION_CLOSED",
+  "CONNECTION_DESTROYED",
+  "CONNECTION_ENDED",
+  "CONNECT_TIMEOUT",
+  "EAI_AGAIN",
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOENT",
+  "ENOTFOUND",
+  "EPIPE",
+  "ETIMEDOUT",
+]);
+
+/**
+ * SQLSTATEs: 08 connection, 53 resources (disk full, too many connections), 57P0x shutdown and start-up, 57014 statement
+ * timeout, 55P03 lock timeout, 40001 and 40P01 serialisation and deadlock, 25006 read-only, 25P03 idle in transaction.
+ */
+const sqlStates = /^(?:08...|53...|57P0[1-5]|57014|55P03|40001|40P01|25006|25P03)$/;
+
+/** Pauses before the second, third and fourth try, in milliseconds, each drawn from half to all of it. */
+const pausesMs = [30, 120, 400];
+
+/** Whether an error says that Postgres could not answer. */
+export function isUnavailable(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== null && (connectionCodes.has(code) || sqlStates.test(code));
+}
+
+/** Whether an error may be the fault of one row of a batch: Postgres answered, and refused the statement. */
+export function isRefused(error: unknown): boolean {
+  return codeOf(error) !== null && !isUnavailable(error);
+}
+
+/**
+ * Runs a repeatable act, repeating it through a short trouble.
+ *
+ * @param act what is done, for the message.
+ * @throws {EngineUnavailable} after the fourth try; any other error at once, as it is.
+ */
+export async function whileAvailable<TValue>(act: string, work: () => Promise<TValue>): Promise<TValue> {
+  for (const pauseMs of [...pausesMs, null]) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isUnavailable(error)) throw error;
+      if (pauseMs === null || codeOf(error) === "CONNECTION_ENDED") throw new EngineUnavailable(act, error);
+      await sleep(pauseMs * (0.5 + Math.random() / 2));
+    }
+  }
+  throw new Error("unreachable");
+}
+
+function codeOf(error: unknown): string | null {
+  if (typeof error !== "object" || error === null) return null;
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors[0]);
+  return "code" in error && typeof error.code === "string" ? error.code : null;
+}
