@@ -43,7 +43,11 @@ export async function migrateLedger(sql: Sql, options: { schema: string; migrate
 }
 
 async function readVersion(sql: Pick<Sql, "unsafe">, schema: string): Promise<number> {
-  const [found] = await sql.unsafe<{ installed: boolean }[]>("select to_regclass($1) is not null as installed", [`${schema}.migration`]);
+  // Asked of the catalog's own rows: to_regclass() may answer from what this connection knew before it waited for the lock.
+  const [found] = await sql.unsafe<{ installed: boolean }[]>(
+    "select exists (select from pg_class join pg_namespace on pg_namespace.oid = relnamespace where nspname = $1 and relname = 'migration') as installed",
+    [schema],
+  );
   if (!found?.installed) return 0;
   const [row] = await sql.unsafe<{ version: number }[]>(`select coalesce(max(version), 0)::int as version from ${schema}.migration`);
   return row?.version ?? 0;

@@ -39,8 +39,11 @@ export interface OpenLedger {
   close(): Promise<void>;
 }
 
-/** Farewells wait this long for statements that are under way, in seconds. */
-const farewellSeconds = 2;
+/**
+ * Farewells wait this long for statements that are under way, in seconds. postgres.js waits it out to the end when a connection was
+ * cut in the middle of a statement, so it is not generous.
+ */
+const farewellSeconds = 0.5;
 
 /** Opens everything a Postgres engine needs; what was opened before a failure is closed again. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {

@@ -4,7 +4,7 @@ import type { Ledger } from "./ledger.ts";
 const passCalls = 1_000;
 
 /** Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted. */
-export async function deleteRetained({ schema, control: sql }: Ledger): Promise<void> {
+export async function deleteRetained({ schema, control: sql }: Pick<Ledger, "schema" | "control">): Promise<void> {
   await sql`
     with old as (
       select id from ${sql(schema)}.call

@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { faultProxy } from "./fault-proxy.ts";
+import { claimOne, ledgerFixture, newCall } from "./ledger-fixture.ts";
+
+describe("an answer that is lost", () => {
+  test("of the accepting commit: the call is accepted once", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    await engine.accept(newCall());
+    const lost = proxy.loseAnswerTo("commit");
+    const call = newCall();
+    const [accepted] = await Promise.all([engine.accept(call), lost]);
+    expect(accepted).toEqual({ id: call.id, state: "queued", created: true });
+    const rows = await fixture.sql`select id from ${fixture.sql(fixture.schema)}.call where id = ${call.id}`;
+    expect(rows).toHaveLength(1);
+  });
+
+  test("of the settling commit: the call succeeds, the application's writes are there once, the work ran once", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const { sql, schema } = fixture;
+    const engine = fixture.engine({ url: proxy.url });
+    const { id } = await engine.accept(newCall());
+    await sql`create table ${sql(schema)}.effect (call_id uuid)`;
+    const [attempt] = await engine.claim(claimOne);
+    const lost = Promise.withResolvers<void>();
+    let runs = 0;
+    const value = await engine.commit(attempt!, async (transaction) => {
+      runs += 1;
+      await transaction`insert into ${sql(schema)}.effect values (${id})`;
+      // From here the next commit is this transaction's own.
+      void proxy.loseAnswerTo("commit").then(lost.resolve);
+      return { value: "kept", output: '"kept"' };
+    });
+    await lost.promise;
+    expect(value).toBe("kept");
+    expect(runs).toBe(1);
+    expect(await sql`select * from ${sql(schema)}.effect`).toHaveLength(1);
+    expect(await engine.read(id, { principal: "ada" })).toMatchObject({ state: "succeeded", output: '"kept"' });
+  });
+
+  test("of a settle: it is settled once, and told as settled", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    const { id } = await engine.accept(newCall());
+    const [attempt] = await engine.claim(claimOne);
+    // The marker stands in the settle's own parameters.
+    const lost = proxy.loseAnswerTo("marker-of-this-output");
+    const [result] = await Promise.all([engine.settle(attempt!, { type: "succeeded", output: '"marker-of-this-output"' }), lost]);
+    expect(result).toBe("settled");
+    const page = await engine.events(id, 0, { principal: "ada" });
+    expect(page?.events.map(({ type }) => type)).toEqual(["queued", "started", "succeeded"]);
+  });
+
+  test("when every connection is cut the verbs go on", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    await engine.accept(newCall());
+    const verbs = Array.from({ length: 50 }, () => engine.accept(newCall()));
+    proxy.cutAll();
+    const accepted = await Promise.all(verbs);
+    expect(new Set(accepted.map(({ id }) => id)).size).toBe(50);
+  });
+});
