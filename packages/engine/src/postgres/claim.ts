@@ -37,26 +37,19 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
       const wanted = request.limit - claimed.length;
       const taken = await ledger.delivery.take(executorOf(transaction), queue, wanted);
       more = taken.length === wanted;
-      if (taken.length > 0) claimed.push(...(await markRunning(ledger, transaction, { ...request, ids: taken })));
+      if (taken.length > 0) claimed.push(...(await markRunning(ledger, transaction, { ...request, ids: taken })).map(toClaimedCall));
     }
   }
   return claimed;
 }
 
-/** Marks what is claimable of the ids, and answers in their order. */
-async function markRunning(ledger: Ledger, transaction: TransactionSql, mark: MarkRunning): Promise<ClaimedCall[]> {
-  const rows = await markRows(ledger, transaction, mark);
-  const order = new Map(mark.ids.map((id, index) => [id, index]));
-  return rows.map(toClaimedCall).sort((a, b) => (order.get(a.id) ?? 0) - (order.get(b.id) ?? 0));
-}
-
-interface MarkRunning {
+interface Marking {
   readonly ids: readonly string[];
   readonly worker: string;
   readonly leaseMs: number;
 }
 
-function markRows({ schema }: Ledger, sql: TransactionSql, mark: MarkRunning): Promise<ClaimedRow[]> {
+function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marking): Promise<ClaimedRow[]> {
   return sql<ClaimedRow[]>`
     with claimed as (
       update ${sql(schema)}.call set
@@ -76,7 +69,8 @@ function markRows({ schema }: Ledger, sql: TransactionSql, mark: MarkRunning): P
     )
     select id, attempt, path, queue, principal, input, context, failures, created_at,
       extract(epoch from deadline - now())::float8 * 1000 as deadline_in_ms
-    from claimed`;
+    from claimed
+    order by priority desc, claimed.created_at, id`;
 }
 
 function toClaimedCall(row: ClaimedRow): ClaimedCall {

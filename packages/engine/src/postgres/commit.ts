@@ -37,6 +37,6 @@ export async function commit<TValue>(
 
 async function hasCommitted(ledger: Ledger, attempt: AttemptRef, output: Payload): Promise<boolean> {
   const settling = { attempt, settlement: { type: "succeeded", output } } as const;
-  const before = await whileAvailable("commit", () => settledBefore(ledger, ledger.control, [settling]));
-  return before.has(attempt.id);
+  const [committed] = await whileAvailable("commit", () => settledBefore(ledger, ledger.control, [settling]));
+  return committed === true;
 }

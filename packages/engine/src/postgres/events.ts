@@ -10,6 +10,9 @@ import { whileAvailable } from "./unavailable.ts";
 /** Events of one call in one answer at most; the follower asks again from the last. */
 const pageEvents = 500;
 
+/** What the column holds; a cursor beyond it is no call's. */
+const maxSeq = 2_147_483_647;
+
 /** One follower's question. */
 export interface EventsRequest {
   readonly id: string;
@@ -50,7 +53,7 @@ function readRows({ schema, control: sql }: Ledger, requests: readonly EventsReq
       case event.type when 'cancelled' then call.cancel_reason end as cancel_reason
     from unnest(
       ${requests.map((_, index) => index)}::int[], ${requests.map(({ id }) => id)}::uuid[],
-      ${requests.map(({ after }) => after)}::int[], ${requests.map(({ reader }) => reader.principal)}::text[]
+      ${requests.map(({ after }) => Math.min(after, maxSeq))}::int[], ${requests.map(({ reader }) => reader.principal)}::text[]
     ) as item (request, id, after, principal)
     join ${sql(schema)}.call on call.id = item.id and (call.principal is null or call.principal = item.principal)
     left join lateral (

@@ -14,6 +14,9 @@ import { deleteRetained } from "./retain.ts";
 /** Between two passes, in milliseconds, drawn from 0.75 to 1.25 of it. With the lease it bounds how long a lost call stays lost. */
 const passMs = 400;
 
+/** Between two looks for lost deliveries, in milliseconds: in a backlog they cost more than the other passes and find nothing. */
+const redeliverMs = 2_000;
+
 interface Due {
   readonly lost: boolean;
   readonly expired: boolean;
@@ -32,9 +35,17 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
   const stopping = new AbortController();
 
   async function keep(): Promise<void> {
+    let redeliverAtMs = 0;
     while (!stopping.signal.aborted) {
       try {
-        await keepOnce(ledger);
+        const due = await whatIsDue(ledger);
+        if (due.expired) await expireDue(ledger);
+        if (due.lost) await reapLost(ledger);
+        if (due.retained) await deleteRetained(ledger);
+        if (due.undelivered && performance.now() >= redeliverAtMs) {
+          redeliverAtMs = performance.now() + redeliverMs;
+          await redeliver(ledger);
+        }
       } catch (error) {
         if (!stopping.signal.aborted) onError(error);
       }
@@ -49,15 +60,6 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
       return kept;
     },
   };
-}
-
-/** One pass. */
-export async function keepOnce(ledger: Ledger): Promise<void> {
-  const due = await whatIsDue(ledger);
-  if (due.expired) await expireDue(ledger);
-  if (due.lost) await reapLost(ledger);
-  if (due.undelivered) await redeliver(ledger);
-  if (due.retained) await deleteRetained(ledger);
 }
 
 async function whatIsDue({ schema, control: sql }: Ledger): Promise<Due> {

@@ -1,5 +1,5 @@
 /** The Postgres engine: ledger in our own tables, delivery by pg-boss, wakes by LISTEN/NOTIFY with a poll behind them. */
-import { InvalidOption, wholeNumber } from "@raincheck/protocol";
+import { InvalidOption, isCallId, wholeNumber } from "@raincheck/protocol";
 import type { TransactionSql } from "postgres";
 import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
@@ -80,10 +80,11 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),
     commit: async (attempt, work) => commit((await opened.get()).ledger, attempt, work),
     transaction: async (work) => inTransaction((await opened.get()).ledger.application, work),
-    cancel: async (id, reader, reason) => cancel((await opened.get()).ledger, { id, reader }, reason),
-    read: async (id, reader) => read((await opened.get()).ledger, id, reader),
+    // What is no id at all is an unknown one; Postgres would call it a malformed uuid.
+    cancel: async (id, reader, reason) => (isCallId(id) ? cancel((await opened.get()).ledger, { id, reader }, reason) : null),
+    read: async (id, reader) => (isCallId(id) ? read((await opened.get()).ledger, id, reader) : null),
     list: async (reader, query) => list((await opened.get()).ledger, reader, query),
-    events: async (id, after, reader) => (await opened.get()).events({ id, after, reader }),
+    events: async (id, after, reader) => (isCallId(id) ? (await opened.get()).events({ id, after, reader }) : null),
     subscribe(id, wake) {
       // Following alone must bring the wakes to life too; a start that fails is told by the verb that reads.
       opened.get().catch(() => undefined);

@@ -1,4 +1,4 @@
-import type { CallId, CallState, Failure } from "@raincheck/protocol";
+import { type CallId, type CallState, type Failure, InvalidOption, isCallId } from "@raincheck/protocol";
 import type { CallRecord, ListPage, ListQuery, Reader } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
 import { whileAvailable } from "./unavailable.ts";
@@ -59,10 +59,12 @@ export async function list({ schema, control: sql }: Ledger, reader: Reader, que
 
 const cursorPattern = /^(\d{1,17})\.([0-9a-f-]{36})$/;
 
-/** A cursor that is none of ours finds the first page: it selects nothing by itself. */
+/** @throws {InvalidOption} for what no page gave. */
 function parseCursor(cursor: string | null): { createdUs: string; id: string } | null {
-  const match = cursor === null ? null : cursorPattern.exec(cursor);
-  return match === null ? null : { createdUs: match[1]!, id: match[2]! };
+  if (cursor === null) return null;
+  const [, createdUs, id] = cursorPattern.exec(cursor) ?? [];
+  if (createdUs === undefined || !isCallId(id)) throw new InvalidOption("cursor", cursor, "the nextCursor of a page");
+  return { createdUs, id };
 }
 
 function toRecord(row: CallRow): CallRecord {

@@ -2,7 +2,7 @@
  * Settling: the one step that ends an attempt, fenced by `attempt` and `state = 'running'`.
  *
  * A row that the fence refuses is either stale, or this very settlement had committed before and its answer was lost. The
- * event log tells which: an attempt has at most one event of the settlement's type.
+ * ledger tells which: it holds what was settled.
  */
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
@@ -23,12 +23,14 @@ interface SettledRow {
 
 /** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
 export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]): Promise<SettleResult[]> {
-  const retrying = new Map(settlings.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
+  // One statement updates a row once: of several settlements of one call only the first is written, the others are looked up.
+  const first = settlings.filter(({ attempt }, index) => settlings.findIndex((other) => other.attempt.id === attempt.id) === index);
+  const retrying = new Map(first.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
   const settled = await whileAvailable("settle", () =>
     retrying.size === 0
-      ? settleRows(ledger, ledger.control, settlings)
+      ? settleRows(ledger, ledger.control, first)
       : inTransaction(ledger.control, async (transaction) => {
-          const rows = await settleRows(ledger, transaction, settlings);
+          const rows = await settleRows(ledger, transaction, first);
           const back = rows.flatMap(({ id, queue, priority }) => {
             const settlement = retrying.get(id);
             return settlement === undefined ? [] : [{ id, queue, priority, delayMs: settlement.delayMs }];
@@ -38,14 +40,15 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
         }),
   );
   const ids = new Set(settled.map(({ id }) => id));
-  const refused = settlings.filter(({ attempt }) => !ids.has(attempt.id));
-  const before = refused.length === 0 ? new Set() : await whileAvailable("settle", () => settledBefore(ledger, ledger.control, refused));
+  const written = new Set(first.filter(({ attempt }) => ids.has(attempt.id)));
+  const refused = settlings.filter((settling) => !written.has(settling));
+  const before = refused.length === 0 ? [] : await whileAvailable("settle", () => settledBefore(ledger, ledger.control, refused));
   ledger.wakes.changed([...ids]);
   for (const { id, queue } of settled) {
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
   }
-  return settlings.map(({ attempt }) => (ids.has(attempt.id) || before.has(attempt.id) ? "settled" : "stale"));
+  return settlings.map((settling) => (written.has(settling) || before[refused.indexOf(settling)] === true ? "settled" : "stale"));
 }
 
 /** Settles what the fence lets through, and answers with just that. */
@@ -83,19 +86,25 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
     select id, queue, priority from settled`;
 }
 
-/** Of attempts that the fence refused, the ids of those whose very settlement is in the log. Waits for one that is still committing. */
-export async function settledBefore({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<Set<string>> {
+/** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */
+export async function settledBefore({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<boolean[]> {
   const ids = settlings.map(({ attempt }) => attempt.id);
   await sql`select id from ${sql(schema)}.call where id = any(${ids}::uuid[]) for share`;
-  const rows = await sql<{ id: string }[]>`
-    select event.call_id as id
+  const rows = await sql<{ index: number }[]>`
+    select item.index
     from unnest(
-      ${ids}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
-      ${settlings.map(({ settlement }) => settlement.type)}::text[], ${settlings.map(({ settlement }) => retryBody(settlement))}::text[]
-    ) as item (id, attempt, type, body)
+      ${settlings.map((_, index) => index)}::int[], ${ids}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
+      ${settlings.map(({ settlement }) => settlement.type)}::text[], ${settlings.map(({ settlement }) => contentOf(settlement))}::text[]
+    ) as item (index, id, attempt, type, content)
     join ${sql(schema)}.event on event.call_id = item.id and event.attempt = item.attempt and event.type = item.type
-      and event.body is not distinct from item.body`;
-  return new Set(rows.map(({ id }) => id));
+    join ${sql(schema)}.call on call.id = item.id
+    where item.content = case item.type when 'retrying' then event.body when 'succeeded' then call.output else call.failure end`;
+  const found = new Set(rows.map(({ index }) => index));
+  return settlings.map((_, index) => found.has(index));
+}
+
+function contentOf(settlement: Settlement): string | null {
+  return settlement.type === "succeeded" ? settlement.output : settlement.type === "failed" ? JSON.stringify(settlement.failure) : retryBody(settlement);
 }
 
 /** The body of a `retrying` event; other events have none of their own. */

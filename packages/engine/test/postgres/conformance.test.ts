@@ -1,5 +1,6 @@
+import { randomBytes } from "node:crypto";
 import postgres, { type TransactionSql } from "postgres";
-import { testSchema } from "../../../../tooling/vitest/test-schema.ts";
+import { inject } from "vitest";
 import { type EngineUnderTest, type MakeOptions, describeEngine } from "../../src/conformance/index.ts";
 import { postgresEngine } from "../../src/postgres/index.ts";
 import { deleteRetained } from "../../src/postgres/retain.ts";
@@ -9,8 +10,13 @@ describeEngine({ name: "postgres without notifications", make, listen: false });
 
 async function make({ listen }: MakeOptions): Promise<EngineUnderTest<TransactionSql>> {
   await using opening = new AsyncDisposableStack();
-  const { name: schema, url } = opening.use(await testSchema());
+  const url = inject("postgresUrl");
+  // Not a `testSchema`: the suite makes engines outside of tests, while others run.
+  const schema = `conformance_${randomBytes(8).toString("hex")}`;
   const sql = opening.adopt(postgres(url, { max: 2, onnotice: () => undefined }), (one) => one.end({ timeout: 1 }));
+  opening.defer(async () => {
+    for (const name of [schema, `${schema}_pgboss`]) await sql`drop schema if exists ${sql(name)} cascade`;
+  });
 
   const open = async () => {
     const engine = opened.adopt(postgresEngine({ url, schema, listen, pollMs: 200 }), (one) => one.stop());
