@@ -1,0 +1,72 @@
+import type { Operation, OperationLink, TRPCLink } from "@trpc/client";
+import type { AnyTRPCRouter } from "@trpc/server";
+import { toClientError } from "./client-error.ts";
+import { createHandle } from "./handle.ts";
+import { handleMaker } from "./handle-maker.ts";
+import { observableOf } from "./observable.ts";
+import { startCall } from "./start-call.ts";
+import { linkWire } from "./wire.ts";
+
+/** Options of {@link deferLink}. */
+export interface DeferLinkOptions {
+  /** The path at which the application's router has the `calls` procedures. Default `"calls"`. */
+  readonly calls?: string | undefined;
+}
+
+/**
+ * A tRPC link that makes any call site durable: with `{ context: { mode: "async" } }` a query or mutation is started as
+ * a deferred call and followed to its end, and the call site gets the typed output as ever. All other operations pass untouched.
+ * Put it first in the list.
+ *
+ * ```ts
+ * const trpc = createTRPCClient<AppRouter>({ links: [deferLink(), httpBatchLink({ url })] });
+ * await trpc.flights.report.mutate(input, { context: { mode: "async" } });
+ * ```
+ *
+ * - Aborting the operation's signal stops the following; the call itself goes on. To cancel it, defer it with `createDeferClient`
+ *   and keep the handle.
+ * - A call without an output rejects with a `TRPCClientError` whose `cause` is the `CallFailed`, `CallCancelled` or `CallExpired`, and
+ *   whose `data.code` is the nearest code of tRPC.
+ * - The operation's context reaches the links with the start; the subscription is shared by many calls and carries none.
+ */
+export function deferLink<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(options: DeferLinkOptions = {}): TRPCLink<TRouter> {
+  const { calls = "calls" } = options;
+  return (runtime) => {
+    let maker: ReturnType<typeof handleMaker> | undefined;
+    return ({ op, next }) => {
+      if (op.context["mode"] !== "async" || op.type === "subscription") return next(op);
+      maker ??= handleMaker(runtime, { calls, wire: linkWire<TRouter>(next) });
+      return deferred<TRouter>(maker, op);
+    };
+  };
+}
+
+function deferred<TRouter extends AnyTRPCRouter>(maker: ReturnType<typeof handleMaker>, op: Operation): ReturnType<OperationLink<TRouter>> {
+  return observableOf((observer) => {
+    const stopping = new AbortController();
+    const stop = () => stopping.abort(op.signal?.reason);
+    if (op.signal?.aborted) stop();
+    else op.signal?.addEventListener("abort", stop, { once: true });
+
+    const answer = async () => {
+      try {
+        observer.next({ result: { type: "data", data: await outputOf(maker, op, stopping.signal) } });
+        observer.complete();
+      } catch (error) {
+        observer.error(toClientError(error, op.path));
+      }
+    };
+    void answer();
+    return () => {
+      op.signal?.removeEventListener("abort", stop);
+      stopping.abort();
+    };
+  });
+}
+
+async function outputOf(maker: ReturnType<typeof handleMaker>, { path, input, context }: Operation, signal: AbortSignal): Promise<unknown> {
+  // Behind this link the operation is an ordinary one.
+  const { mode: _mode, ...rest } = context;
+  const { id, created } = await startCall(maker.channel, { path, input, context: rest, signal });
+  return createHandle(maker, { id, path }, { fresh: created }).result({ signal });
+}
