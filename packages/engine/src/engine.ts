@@ -175,11 +175,12 @@ export interface Engine<TTransaction = unknown> {
   /** Opens what the engine needs and migrates it. Concurrent and repeated calls share one start. */
   start(): Promise<void>;
 
-  /** Closes everything that the engine opened. Verbs reject afterwards. Idempotent. */
+  /** Closes everything that the engine opened. Verbs reject afterwards, as `EngineUnavailable`. Idempotent. */
   stop(): Promise<void>;
 
   /**
-   * Makes a call durable and runnable.
+   * Makes a call durable and runnable. The same call once more, by its id or by its idempotency key, makes no second one.
+   * Callers without a principal share one set of keys.
    *
    * @param options.transaction the caller's own open transaction: the call exists if and when it commits.
    * @throws {IdempotencyConflict} when the key names a call with another input.
@@ -189,13 +190,19 @@ export interface Engine<TTransaction = unknown> {
   /** Takes up to `limit` runnable calls, in order of priority, then age; an empty list when there are none. */
   claim(request: ClaimRequest): Promise<readonly ClaimedCall[]>;
 
-  /** Renews the leases of a worker's attempts, in one step, and names those that are no longer its own. */
+  /**
+   * Renews the leases of a worker's attempts, in one step, and names those that are no longer its own. The call's latest
+   * attempt is told how the call ended; every earlier one is `lost`.
+   */
   extend(attempts: readonly AttemptRef[], leaseMs: number): Promise<readonly LostAttempt[]>;
 
   /** Writes an attempt's progress as the call's latest and as an event. */
   report(attempt: AttemptRef, progress: Payload): Promise<SettleResult>;
 
-  /** Ends an attempt. Safe to repeat: an attempt that settled before is answered as it was then. */
+  /**
+   * Ends an attempt. Safe to repeat: the same settlement of an attempt that settled before is answered as it was then, also
+   * when the next attempt has begun. Any other settlement of it is `stale`.
+   */
   settle(attempt: AttemptRef, settlement: Settlement): Promise<SettleResult>;
 
   /**
@@ -203,7 +210,7 @@ export interface Engine<TTransaction = unknown> {
    *
    * @param work runs inside the transaction; its `output` is stored, its `value` handed through. When it throws, everything is
    *   rolled back and the error is rethrown as it is.
-   * @throws {StaleAttempt} when the call is no longer this attempt's: everything was rolled back.
+   * @throws {StaleAttempt} when the call is no longer this attempt's, because it has settled for one: everything was rolled back.
    * @throws {EngineUnavailable} when the transaction did not commit for want of the engine. After an ambiguous commit the
    *   ledger was read: if it had committed, this resolves.
    */
@@ -218,7 +225,11 @@ export interface Engine<TTransaction = unknown> {
   /** The call as it is now. `null`: not the reader's, or unknown. */
   read(id: CallId, reader: Reader): Promise<CallRecord | null>;
 
-  /** A page of the reader's calls. */
+  /**
+   * A page of the reader's calls.
+   *
+   * @throws {InvalidOption} for a cursor that no page gave.
+   */
   list(reader: Reader, query: ListQuery): Promise<ListPage>;
 
   /** The call's events behind a cursor (0: all). `null`: not the reader's, or unknown. Concurrent reads share a round trip. */

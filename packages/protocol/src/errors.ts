@@ -6,9 +6,16 @@ import type { CallId } from "./call-id.ts";
 import type { Duration } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 
-/** Whether a value is an error with this tag, whichever copy of the package made it. */
+/**
+ * Whether a value is an error with this tag, whichever copy of the package made it. Never throws: anything can be thrown, a
+ * revoked proxy and an object with a throwing getter included.
+ */
 export function hasTag<TTag extends string>(value: unknown, tag: TTag): value is Error & { readonly _tag: TTag } {
-  return typeof value === "object" && value !== null && "_tag" in value && value._tag === tag;
+  try {
+    return typeof value === "object" && value !== null && "_tag" in value && value._tag === tag;
+  } catch {
+    return false;
+  }
 }
 
 /** An option was refused where it was written. */

@@ -19,7 +19,9 @@ export type AcceptResult = Acceptance | IdempotencyConflict;
 /** Accepts a batch in a transaction of its own, and wakes the workers. */
 export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Promise<AcceptResult[]> {
   await ledger.delivery.prepare(queuesOf(calls));
-  const results = await whileAvailable("accept", () => inTransaction(ledger.control, (transaction) => acceptIn(ledger, transaction, calls)));
+  const results = await whileAvailable("accept", () =>
+    inTransaction(ledger.control, (transaction) => acceptIn(ledger, transaction, calls)),
+  );
   for (const [index, call] of calls.entries()) {
     const result = results[index];
     if (result instanceof IdempotencyConflict || !result?.created) continue;
@@ -43,7 +45,14 @@ async function acceptIn(ledger: Ledger, transaction: TransactionSql, calls: read
   const created = await insert(ledger, transaction, rows);
   const fresh = calls.filter((call) => created.has(call.id));
   if (fresh.length > 0) await ledger.delivery.send(executorOf(transaction), fresh);
-  const known = fresh.length === calls.length ? [] : await lookUp(ledger, transaction, rows.filter(({ call }) => !created.has(call.id)));
+  const known =
+    fresh.length === calls.length
+      ? []
+      : await lookUp(
+          ledger,
+          transaction,
+          rows.filter(({ call }) => !created.has(call.id)),
+        );
   const taken = new Set<string>();
   return rows
     .map((row): [NewCall, AcceptResult] => {

@@ -12,7 +12,11 @@ export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reade
   return state === null ? null : { cancelled: false, state };
 }
 
-async function cancelRow({ schema, control: sql }: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<boolean> {
+async function cancelRow(
+  { schema, control: sql }: Ledger,
+  target: { id: CallId; reader: Reader },
+  reason: string | null,
+): Promise<boolean> {
   const rows = await sql`
     with cancelled as (
       update ${sql(schema)}.call set

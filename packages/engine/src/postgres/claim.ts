@@ -24,7 +24,9 @@ interface ClaimedRow {
 /** See `Engine.claim`. */
 export async function claim(ledger: Ledger, request: ClaimRequest): Promise<ClaimedCall[]> {
   await ledger.delivery.prepare(request.queues);
-  const claimed = await whileAvailable("claim", () => inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)));
+  const claimed = await whileAvailable("claim", () =>
+    inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
+  );
   if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
   return claimed;
 }
@@ -33,7 +35,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
   const claimed: ClaimedCall[] = [];
   for (const queue of request.queues) {
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
-    for (let more = true; more && claimed.length < request.limit; ) {
+    for (let more = true; more && claimed.length < request.limit;) {
       const wanted = request.limit - claimed.length;
       const taken = await ledger.delivery.take(executorOf(transaction), queue, wanted);
       more = taken.length === wanted;

@@ -23,10 +23,13 @@ export function delays(wake: (key: string) => void): Delays {
   return {
     add(key, delayMs) {
       if (pending.size >= maxPending || delayMs > maxDelayMs) return;
-      const timer = setTimeout(() => {
-        pending.delete(timer);
-        wake(key);
-      }, Math.ceil(delayMs) + marginMs);
+      const timer = setTimeout(
+        () => {
+          pending.delete(timer);
+          wake(key);
+        },
+        Math.ceil(delayMs) + marginMs,
+      );
       timer.unref();
       pending.add(timer);
     },

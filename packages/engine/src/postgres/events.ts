@@ -73,7 +73,12 @@ function toEvent(row: EventRow, seq: number): StoredEvent {
     case "progress":
       return { ...numbered, type: "progress", attempt, value: row.body ?? "" };
     case "retrying":
-      return { ...numbered, type: "retrying", attempt, ...(JSON.parse(row.body ?? "{}") as Pick<RetryingEvent, "reason" | "failure" | "delayMs">) };
+      return {
+        ...numbered,
+        type: "retrying",
+        attempt,
+        ...(JSON.parse(row.body ?? "{}") as Pick<RetryingEvent, "reason" | "failure" | "delayMs">),
+      };
     case "succeeded":
       return { ...numbered, type: "succeeded", attempt, output: row.output ?? "" };
     case "failed":

@@ -55,7 +55,11 @@ export function startListener(options: ListenerOptions): Listener {
 }
 
 /** Listens until the connection breaks, goes silent, or the listener is closed. */
-async function listenOnce({ url, channel, onPayload, onListening }: ListenerOptions, closing: AbortSignal, listening: () => void): Promise<void> {
+async function listenOnce(
+  { url, channel, onPayload, onListening }: ListenerOptions,
+  closing: AbortSignal,
+  listening: () => void,
+): Promise<void> {
   const broken = new AbortController();
   const sql = openListener(url, {
     onnotify: (from, payload) => {

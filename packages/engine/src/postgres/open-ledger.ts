@@ -54,7 +54,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const control = opening.adopt(openControl(url), (sql) => sql.end({ timeout: farewellSeconds }));
   await reach(url, () => migrateLedger(control, { schema, migrate }));
   const application = opening.adopt(openApplication(url, options.max), (sql) => sql.end({ timeout: farewellSeconds }));
-  const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database: executorOf(control) })), (one) => one.close());
+  const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database: executorOf(control) })), (one) =>
+    one.close(),
+  );
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const ledger: Ledger = { schema, control, application, delivery: opened, wakes };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());

@@ -51,11 +51,14 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  */
 export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql> {
   const { schema = "raincheck", delivery = pgBoss(), migrate = true, listen = true, onError = () => undefined } = options;
-  if (!schemaPattern.test(schema)) throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");
+  if (!schemaPattern.test(schema))
+    throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");
   const max = wholeNumber(options.max ?? 10, "max", { min: minConnections, max: 1_000 });
   const pollMs = wholeNumber(options.pollMs ?? 1_000, "pollMs", { min: 50, max: 3_600_000 });
   if (options.url === undefined && process.env["NODE_ENV"] === "production") {
-    throw new EngineSetupError("postgresEngine needs a url in production (NODE_ENV=production): set DATABASE_URL and pass it, for the embedded Postgres is not made for it.");
+    throw new EngineSetupError(
+      "postgresEngine needs a url in production (NODE_ENV=production): set DATABASE_URL and pass it, for the embedded Postgres is not made for it.",
+    );
   }
   if (options.url !== undefined) checkUrl(options.url);
 

@@ -9,7 +9,9 @@ import { isUnavailable } from "./unavailable.ts";
 export function checkUrl(url: string): void {
   const parsed = URL.canParse(url) ? new URL(url) : null;
   if (parsed === null || !/^postgres(?:ql)?:$/.test(parsed.protocol)) {
-    throw new EngineSetupError("The url of postgresEngine is not a Postgres connection string; expected postgres://user:password@host:port/database.");
+    throw new EngineSetupError(
+      "The url of postgresEngine is not a Postgres connection string; expected postgres://user:password@host:port/database.",
+    );
   }
 }
 
@@ -27,11 +29,17 @@ export async function reach<TValue>(url: string, work: () => Promise<TValue>): P
     switch (codeOf(error)) {
       case "28P01":
       case "28000":
-        throw new EngineSetupError(`Postgres at ${host} refuses the user "${username}": check the user and the password in the url.`, error);
+        throw new EngineSetupError(
+          `Postgres at ${host} refuses the user "${username}": check the user and the password in the url.`,
+          error,
+        );
       case "3D000":
         throw new EngineSetupError(`Postgres at ${host} has no database "${database}": create it, or name another in the url.`, error);
       case "42501":
-        throw new EngineSetupError(`The role "${username}" may not create or read the ledger in database "${database}": grant it, or migrate as another role and start with migrate: false.`, error);
+        throw new EngineSetupError(
+          `The role "${username}" may not create or read the ledger in database "${database}": grant it, or migrate as another role and start with migrate: false.`,
+          error,
+        );
       case "ENOTFOUND":
       case "EAI_AGAIN":
         throw new EngineSetupError(`No host named ${host} was found: check the url.`, error);

@@ -104,7 +104,11 @@ export async function settledBefore({ schema }: Ledger, sql: Executor, settlings
 }
 
 function contentOf(settlement: Settlement): string | null {
-  return settlement.type === "succeeded" ? settlement.output : settlement.type === "failed" ? JSON.stringify(settlement.failure) : retryBody(settlement);
+  return settlement.type === "succeeded"
+    ? settlement.output
+    : settlement.type === "failed"
+      ? JSON.stringify(settlement.failure)
+      : retryBody(settlement);
 }
 
 /** The body of a `retrying` event; other events have none of their own. */

@@ -67,7 +67,9 @@ export function openWakes(options: WakesOptions): Wakes {
       return words.map(() => undefined);
     },
   });
-  const listener: Listener | null = listen ? startListener({ url: options.url, channel, onPayload: receive, onListening: wakeAll, onError: options.onError }) : null;
+  const listener: Listener | null = listen
+    ? startListener({ url: options.url, channel, onPayload: receive, onListening: wakeAll, onError: options.onError })
+    : null;
   const poll: Poll = startPoll({ control, schema, pollMs: options.pollMs, calls, onError: options.onError });
 
   function tell(words: readonly string[]): void {

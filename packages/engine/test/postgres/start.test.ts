@@ -45,7 +45,12 @@ describe("starting", () => {
 
   test.each([
     ["a wrong password", (url: URL) => void (url.password = "wrong"), "EngineSetupError", "check the user and the password"],
-    ["a database that is not there", (url: URL) => void (url.pathname = "/no_such_database"), "EngineSetupError", `no database "no_such_database"`],
+    [
+      "a database that is not there",
+      (url: URL) => void (url.pathname = "/no_such_database"),
+      "EngineSetupError",
+      `no database "no_such_database"`,
+    ],
     ["a port where nothing listens", (url: URL) => void (url.port = "1"), "EngineUnavailable", "ECONNREFUSED"],
   ])("%s is told in one sentence without the password", async (_, change, tag, words) => {
     const engine = postgresEngine({ url: at(change) });

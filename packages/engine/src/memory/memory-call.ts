@@ -1,0 +1,194 @@
+import { type CallEvent, type Failure, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
+import type { AttemptRef, CallRecord, ClaimedCall, NewCall, Payload, Reader, Settlement, StoredEvent } from "../engine.ts";
+import type { Moment } from "./clock.ts";
+
+/** What an event says, before it is numbered and dated. */
+export type EventBody =
+  CallEvent<Payload, Payload> extends infer TEvent ? (TEvent extends StoredEvent ? Omit<TEvent, "seq" | "at"> : never) : never;
+
+/**
+ * One call in memory. Its state is nothing but the fold of its events, so a step that the state machine does not have throws
+ * and changes nothing. Times that end in `Ms` are moments of the engine's monotonic clock.
+ */
+export class MemoryCall {
+  readonly given: NewCall;
+  /** The order of acceptance: a call's age among the others. */
+  readonly number: number;
+  readonly events: StoredEvent[] = [];
+  readonly #acceptedMs: number;
+  #folded: FoldedCall<Payload, Payload> | null = null;
+  /** Attempts that failed or timed out. */
+  #failures = 0;
+  /** Attempts whose lease ended. */
+  #crashes = 0;
+  #runnableMs: number;
+  #leaseEndsMs = 0;
+  #endedMs = 0;
+
+  constructor(given: NewCall, number: number, now: Moment) {
+    this.given = { ...given };
+    this.number = number;
+    this.#acceptedMs = now.ms;
+    this.#runnableMs = now.ms + given.delayMs;
+    this.#append({ type: "queued" }, now);
+  }
+
+  get folded(): FoldedCall<Payload, Payload> {
+    if (this.#folded === null) throw new Error("A call has its first event from its construction.");
+    return this.#folded;
+  }
+
+  /** Whether it may be claimed at a moment. */
+  isRunnable(nowMs: number): boolean {
+    return this.folded.state === "queued" && this.#runnableMs <= nowMs;
+  }
+
+  /** Whether it runs, and this is the attempt that does. */
+  isHeldBy(attempt: AttemptRef): boolean {
+    return this.folded.state === "running" && this.folded.attempt === attempt.attempt;
+  }
+
+  /** Whether a reader may see it. */
+  isSeenBy(reader: Reader): boolean {
+    return this.given.principal === null || this.given.principal === reader.principal;
+  }
+
+  /** The next moment at which time alone changes it. */
+  dueMs(nowMs: number): number {
+    const { state } = this.folded;
+    if (isTerminal(state)) return this.#endedMs + this.given.retentionMs;
+    const expiresMs = Math.min(this.#deadlineMs(), this.#startByMs());
+    if (state === "running") return Math.min(expiresMs, this.#leaseEndsMs);
+    return this.#runnableMs > nowMs ? Math.min(expiresMs, this.#runnableMs) : expiresMs;
+  }
+
+  /** Makes the step that time demands, if it demands one. Whether the call is retained too long is for the engine to see. */
+  passTime(now: Moment): void {
+    const { state, attempt } = this.folded;
+    if (isTerminal(state)) return;
+    if (this.#deadlineMs() <= now.ms) this.#expire("DEADLINE_PASSED", "The call did not end before its deadline.", now);
+    else if (this.#startByMs() <= now.ms) this.#expire("START_BY_PASSED", "No worker began the call in time.", now);
+    else if (state === "running" && this.#leaseEndsMs <= now.ms) this.#lose(attempt, now);
+  }
+
+  /** Begins the next attempt. */
+  claim(leaseMs: number, now: Moment): ClaimedCall {
+    const attempt = this.folded.attempt + 1;
+    this.#append({ type: "started", attempt }, now);
+    this.#leaseEndsMs = now.ms + leaseMs;
+    const { id, path, queue, principal, input, context } = this.given;
+    const deadlineInMs = this.given.deadlineMs === null ? null : Math.max(0, Math.floor(this.#deadlineMs() - now.ms));
+    return { id, attempt, path, queue, principal, input, context, failures: this.#failures, createdAt: this.events[0]!.at, deadlineInMs };
+  }
+
+  /** Lets the lease end later. */
+  extend(leaseMs: number, now: Moment): void {
+    this.#leaseEndsMs = now.ms + leaseMs;
+  }
+
+  /** Writes the running attempt's progress. */
+  report(progress: Payload, now: Moment): void {
+    this.#append({ type: "progress", attempt: this.folded.attempt, value: progress }, now);
+  }
+
+  /** Ends the running attempt. */
+  settle(settlement: Settlement, now: Moment): void {
+    this.#append(settlingEvent(this.folded.attempt, settlement), now);
+    if (settlement.type === "retrying") {
+      if (settlement.reason !== "handed-back") this.#failures += 1;
+      this.#runnableMs = now.ms + settlement.delayMs;
+    } else {
+      this.#endedMs = now.ms;
+    }
+  }
+
+  /** Whether this is how the attempt, which has ended, was settled: the events remember. */
+  hasSettled(attempt: AttemptRef, settlement: Settlement): boolean {
+    const text = JSON.stringify(settlingEvent(attempt.attempt, settlement));
+    return this.events.some(({ seq: _seq, at: _at, ...body }) => JSON.stringify(body) === text);
+  }
+
+  /** Ends the open call as cancelled. */
+  cancel(reason: string | null, now: Moment): void {
+    this.#append({ type: "cancelled", reason }, now);
+    this.#endedMs = now.ms;
+  }
+
+  /** The call as the ledger shows it. */
+  toRecord(): CallRecord {
+    const { id, path, queue, principal } = this.given;
+    const { state, seq, attempt, progress, end } = this.folded;
+    return {
+      id,
+      path,
+      queue,
+      principal,
+      state,
+      seq,
+      attempt,
+      progress,
+      createdAt: this.events[0]!.at,
+      startedAt: this.events.find((event) => event.type === "started")?.at ?? null,
+      endedAt: end?.at ?? null,
+      output: end?.type === "succeeded" ? end.output : null,
+      failure: end?.type === "failed" || end?.type === "expired" ? end.failure : null,
+      cancelReason: end?.type === "cancelled" ? end.reason : null,
+    };
+  }
+
+  #deadlineMs(): number {
+    return this.given.deadlineMs === null ? Infinity : this.#acceptedMs + this.given.deadlineMs;
+  }
+
+  /** Only the first attempt has to start by a time. */
+  #startByMs(): number {
+    return this.given.startByMs === null || this.folded.attempt > 0 ? Infinity : this.#acceptedMs + this.given.startByMs;
+  }
+
+  #expire(code: string, message: string, now: Moment): void {
+    this.#append({ type: "expired", failure: { code, message } }, now);
+    this.#endedMs = now.ms;
+  }
+
+  #lose(attempt: number, now: Moment): void {
+    this.#crashes += 1;
+    if (this.#crashes < limits.crashes) {
+      this.#append({ type: "retrying", attempt, reason: "lost", failure: null, delayMs: 0 }, now);
+      this.#runnableMs = now.ms;
+    } else {
+      const message = `The worker died, or fell silent, in ${this.#crashes} attempts.`;
+      this.#append({ type: "failed", attempt, failure: { code: "POISON", message } }, now);
+      this.#endedMs = now.ms;
+    }
+  }
+
+  #append(body: EventBody, now: Moment): void {
+    const event: StoredEvent = { ...body, seq: (this.#folded?.seq ?? 0) + 1, at: now.at };
+    this.#folded = fold(this.#folded, event);
+    this.events.push(event);
+  }
+}
+
+function settlingEvent(attempt: number, settlement: Settlement): EventBody {
+  switch (settlement.type) {
+    case "succeeded":
+      return { type: "succeeded", attempt, output: settlement.output };
+    case "failed":
+      return { type: "failed", attempt, failure: stored(settlement.failure) };
+    case "retrying":
+      return {
+        type: "retrying",
+        attempt,
+        reason: settlement.reason,
+        failure: settlement.failure === null ? null : stored(settlement.failure),
+        delayMs: settlement.delayMs,
+      };
+    default:
+      return settlement satisfies never;
+  }
+}
+
+/** A copy as a ledger would keep it: apart from the caller's own object, and without what JSON does not have. */
+function stored(failure: Failure): Failure {
+  return JSON.parse(JSON.stringify(failure)) as Failure;
+}

@@ -1,0 +1,126 @@
+import type { CallId } from "@raincheck/protocol";
+import type { NewCall } from "../engine.ts";
+import { Heap } from "./heap.ts";
+import type { MemoryCall } from "./memory-call.ts";
+
+/** The calls of a memory engine with every order in which they are looked up. It decides nothing. */
+export class MemoryLedger {
+  readonly #calls = new Map<CallId, MemoryCall>();
+  readonly #byKey = new Map<string, MemoryCall>();
+  readonly #byPrincipal = new Map<string, Set<MemoryCall>>();
+  readonly #runnable = new Map<string, Heap<MemoryCall>>();
+  readonly #due = new Heap<Due>((one, other) => one.ms < other.ms);
+  readonly #dueOf = new Map<MemoryCall, Due>();
+
+  /** The call of an id. */
+  find(id: CallId): MemoryCall | undefined {
+    return this.#calls.get(id);
+  }
+
+  /** The call that a new call is the same as: by its id, or by its idempotency key. */
+  findSame(call: NewCall): MemoryCall | undefined {
+    return this.#calls.get(call.id) ?? (call.idempotencyKey === null ? undefined : this.#byKey.get(keyOf(call)));
+  }
+
+  /** A principal's calls, the oldest first. */
+  ofPrincipal(principal: string): readonly MemoryCall[] {
+    return [...(this.#byPrincipal.get(principal) ?? [])];
+  }
+
+  /** The call of these queues to claim first, by priority, then age. */
+  firstRunnable(queues: readonly string[]): MemoryCall | undefined {
+    let first: MemoryCall | undefined;
+    for (const queue of queues) {
+      const call = this.#runnable.get(queue)?.first();
+      if (call !== undefined && (first === undefined || runsBefore(call, first))) first = call;
+    }
+    return first;
+  }
+
+  /** The queues that have a call to claim. */
+  runnableQueues(): readonly string[] {
+    return [...this.#runnable.keys()];
+  }
+
+  /** The moment at which time next changes some call; `Infinity` when it changes none. */
+  nextDueMs(): number {
+    return this.#due.first()?.ms ?? Infinity;
+  }
+
+  /** The call that is due first, if it is due by now. */
+  nextDue(nowMs: number): MemoryCall | undefined {
+    const due = this.#due.first();
+    return due !== undefined && due.ms <= nowMs ? due.call : undefined;
+  }
+
+  /** Takes a new call in; {@link MemoryLedger.place} must follow. */
+  add(call: MemoryCall): void {
+    const { id, principal, idempotencyKey } = call.given;
+    this.#calls.set(id, call);
+    if (idempotencyKey !== null) this.#byKey.set(keyOf(call.given), call);
+    if (principal !== null) {
+      const calls = this.#byPrincipal.get(principal);
+      if (calls === undefined) this.#byPrincipal.set(principal, new Set([call]));
+      else calls.add(call);
+    }
+  }
+
+  /**
+   * Puts a call where it belongs after it changed.
+   *
+   * @returns whether it may be claimed.
+   */
+  place(call: MemoryCall, nowMs: number): boolean {
+    const due = this.#dueOf.get(call) ?? { call, ms: 0 };
+    due.ms = call.dueMs(nowMs);
+    this.#dueOf.set(call, due);
+    this.#due.put(due);
+
+    if (!call.isRunnable(nowMs)) {
+      this.#removeRunnable(call);
+      return false;
+    }
+    const { queue } = call.given;
+    const runnable = this.#runnable.get(queue) ?? new Heap(runsBefore);
+    this.#runnable.set(queue, runnable);
+    runnable.put(call);
+    return true;
+  }
+
+  /** Forgets a call, its events and its idempotency key. */
+  remove(call: MemoryCall): void {
+    const { id, principal, idempotencyKey } = call.given;
+    this.#calls.delete(id);
+    if (idempotencyKey !== null) this.#byKey.delete(keyOf(call.given));
+    if (principal !== null) {
+      const calls = this.#byPrincipal.get(principal);
+      calls?.delete(call);
+      if (calls?.size === 0) this.#byPrincipal.delete(principal);
+    }
+    this.#removeRunnable(call);
+    const due = this.#dueOf.get(call);
+    if (due !== undefined) this.#due.remove(due);
+    this.#dueOf.delete(call);
+  }
+
+  #removeRunnable(call: MemoryCall): void {
+    const { queue } = call.given;
+    const runnable = this.#runnable.get(queue);
+    runnable?.remove(call);
+    if (runnable?.size === 0) this.#runnable.delete(queue);
+  }
+}
+
+interface Due {
+  readonly call: MemoryCall;
+  ms: number;
+}
+
+function runsBefore(one: MemoryCall, other: MemoryCall): boolean {
+  return one.given.priority === other.given.priority ? one.number < other.number : one.given.priority > other.given.priority;
+}
+
+/** JSON keeps apart what string concatenation would mix up, `null` and `"null"` included. */
+function keyOf(call: NewCall): string {
+  return JSON.stringify([call.principal, call.path, call.idempotencyKey]);
+}

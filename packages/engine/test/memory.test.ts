@@ -1,0 +1,31 @@
+import { describeEngine } from "../src/conformance/index.ts";
+import { makeMemorySubject } from "./memory-subject.ts";
+
+describeEngine({
+  name: "memory",
+  make: makeMemorySubject,
+  skip: [
+    {
+      reason: "the memory engine has no transactions: what is written in one is written",
+      tests: [
+        "a call accepted in a transaction is not there before that commits",
+        "a call accepted in a transaction that rolls back was never there",
+        "what a commit wrote before it threw is rolled back",
+        "of commits of one attempt at once, one is written",
+        "a cancel during a commit comes before it or after it, whole",
+        "what a transaction wrote before it threw is rolled back",
+      ],
+    },
+    {
+      reason: "the memory engine lives in one process",
+      tests: [
+        "what one engine does wakes the subscribers of another",
+        "what one engine accepts or gives back is claimed by another that waits",
+        "claims of two engines at once never hand one call to both",
+        "acceptances of one key by two engines at once make one call",
+        "a cancel by one engine is told to the attempt at another",
+        "the calls of an engine that stopped are found by another, and the stopped one's attempts are stale",
+      ],
+    },
+  ],
+});

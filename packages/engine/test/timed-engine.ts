@@ -1,0 +1,37 @@
+import type { ClaimedCall, Engine, NewCall } from "../src/engine.ts";
+import { type MemoryEngineOptions, memoryEngine } from "../src/memory/index.ts";
+import { ManualClock } from "./manual-clock.ts";
+
+/** Who owns the calls of {@link newCall}. */
+export const reader = { principal: "ada" };
+let made = 0;
+
+/** A call with an id of its own and nothing set that could be left out. */
+export function newCall(given: Partial<NewCall> = {}): NewCall {
+  made += 1;
+  return {
+    id: `00000000-0000-4000-8000-${String(made).padStart(12, "0")}`,
+    path: "flights.report",
+    queue: "default",
+    principal: "ada",
+    input: "{}",
+    context: "{}",
+    idempotencyKey: null,
+    priority: 0,
+    delayMs: 0,
+    startByMs: null,
+    deadlineMs: null,
+    retentionMs: 1_000,
+    ...given,
+  };
+}
+
+/** A memory engine and the time that it lives by. */
+export function timed(options: Omit<MemoryEngineOptions, "clock"> = {}): { engine: Engine<null>; clock: ManualClock } {
+  const clock = new ManualClock();
+  return { engine: memoryEngine({ ...options, clock }), clock };
+}
+
+/** Claims from the queue of {@link newCall}. */
+export const claim = (engine: Engine<null>, limit = 1, leaseMs = 5_000): Promise<readonly ClaimedCall[]> =>
+  engine.claim({ worker: "w", queues: ["default"], limit, leaseMs });
