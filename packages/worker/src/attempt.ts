@@ -1,0 +1,187 @@
+/**
+ * Runs one attempt, from its claim until it is settled.
+ *
+ * The attempt's fiber does not run the resolver: it waits for the attempt's end, whoever gives it (see running-attempts.ts), and
+ * then settles. So no resolver, however it ignores its signal, can hold up the outcome of its call.
+ */
+import type { ClaimedCall, Settlement } from "@raincheck/engine";
+import { type Failure, type Policy, resolvePolicy } from "@raincheck/protocol";
+import type { RaincheckRuntime } from "@raincheck/server";
+import * as Cause from "effect/Cause";
+import * as Deferred from "effect/Deferred";
+import * as Effect from "effect/Effect";
+import type * as Fiber from "effect/Fiber";
+import type { AttemptOutcome } from "./attempt-outcome.ts";
+import type { AbandonedResolvers } from "./abandoned-resolvers.ts";
+import { type Verdict, classify, classifyFromOutside, handBacksOf, handedBack, retryOrFail } from "./classify.ts";
+import { EngineService } from "./engine-service.ts";
+import type { LeaseKeeper } from "./lease-keeper.ts";
+import type { MonotonicClock } from "./monotonic-clock.ts";
+import { type ProgressWriter, makeProgressWriter } from "./progress-writer.ts";
+import type { AttemptEnd, RunningAttempt, RunningAttempts } from "./running-attempts.ts";
+import { settleAttempt } from "./settle-attempt.ts";
+import { Telemetry } from "./telemetry.ts";
+
+/** How long a call whose procedure is not here waits for a worker that has it, before it may be claimed again. */
+const unknownProcedureDelayMs = 5_000;
+/**
+ * How often it waits: ten minutes in all, enough for a rolling deploy. Counted in claims, because neither the worker's wall clock nor the
+ * call's age says how long a worker that knows it has been looked for: the call may have been queued for a day.
+ */
+const unknownProcedureTries = 120;
+/** The pause between two warnings about one path. */
+const unknownProcedureWarningMs = 60_000;
+
+/** What running attempts need. */
+export interface AttemptRunnerOptions {
+  readonly runtime: RaincheckRuntime;
+  readonly running: RunningAttempts;
+  readonly abandoned: AbandonedResolvers;
+  readonly keeper: LeaseKeeper;
+  readonly now: MonotonicClock;
+  /** Runs a fiber that lives no longer than the worker. */
+  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
+}
+
+/** Runs an attempt that is in `running` already; it gives its slot back at the end. Never fails. */
+export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void>;
+
+/** Makes the way in which the attempts of one worker are run. */
+export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRunnerOptions) {
+  const { runtime, running, abandoned, keeper, now, fork } = options;
+  const context = yield* Effect.context<EngineService | Telemetry>();
+  const engine = yield* EngineService;
+  const telemetry = yield* Telemetry;
+  const policies = new Map<string, Policy>();
+  const warnedOfPathAtMs = new Map<string, number>();
+
+  /** The policy of the call's procedure; `null` when there is none, or the attempt ended before it was found. */
+  const findPolicy = Effect.fnUntraced(function* (attempt: RunningAttempt) {
+    const { path } = attempt.call;
+    const known = policies.get(path);
+    if (known !== undefined) return known;
+    // A lazy router is loaded here; that takes as long as it takes, and the attempt can still be told to stop.
+    const policy = yield* Effect.raceFirst(
+      Effect.tryPromise({ try: () => runtime.policyAt(path), catch: (error) => error }),
+      Effect.as(Deferred.await(attempt.ended), null),
+    ).pipe(
+      Effect.catch((error) =>
+        Effect.sync(() => {
+          telemetry.log({ level: "error", event: "fault", message: "The procedure could not be loaded.", call: attempt.label, error });
+          return null;
+        }),
+      ),
+    );
+    if (policy !== null) policies.set(path, policy);
+    return policy;
+  });
+
+  const classifyUnknown = (call: ClaimedCall): Verdict => {
+    if (handBacksOf(call) >= unknownProcedureTries) {
+      const failure = { code: "UNKNOWN_PROCEDURE", message: `No worker of the queue ${call.queue} has the procedure ${call.path}.` };
+      return { outcome: "failed", settlement: { type: "failed", failure } };
+    }
+    if (now() - (warnedOfPathAtMs.get(call.path) ?? -Infinity) >= unknownProcedureWarningMs) {
+      warnedOfPathAtMs.set(call.path, now());
+      telemetry.log({
+        level: "warn",
+        event: "procedure-unknown",
+        message: `This worker has no deferrable procedure ${call.path}; its calls are left for a worker that has it.`,
+        call: { id: call.id, path: call.path, attempt: call.attempt },
+        facts: { queue: call.queue },
+      });
+    }
+    return { outcome: "handed-back", settlement: handedBack(unknownProcedureDelayMs) };
+  };
+
+  /** Starts the resolver; the promise resolves when it has ended. */
+  const startResolver = async (attempt: RunningAttempt, progress: ProgressWriter): Promise<void> => {
+    try {
+      const invoked = await runtime.invoke(attempt.call, { signal: attempt.signal, onProgress: progress.put });
+      attempt.end({ type: "returned", invoked });
+    } catch (error) {
+      attempt.end({ type: "threw", error });
+    }
+  };
+
+  /** The end of the attempt, at its time limit or its call's deadline at the latest. */
+  const awaitEnd = (attempt: RunningAttempt, policy: Policy): Effect.Effect<AttemptEnd> => {
+    const deadlineInMs = attempt.call.deadlineInMs ?? Infinity;
+    const atLimit: AttemptEnd = deadlineInMs <= policy.timeoutMs ? { type: "told", reason: "expired" } : { type: "timed-out" };
+    return Deferred.await(attempt.ended).pipe(
+      Effect.timeoutOrElse({
+        duration: Math.min(policy.timeoutMs, Math.max(0, deadlineInMs)),
+        orElse: () => {
+          attempt.end(atLimit);
+          return Deferred.await(attempt.ended);
+        },
+      }),
+    );
+  };
+
+  const reachVerdict = Effect.fnUntraced(function* (attempt: RunningAttempt, progress: ProgressWriter) {
+    const policy = yield* findPolicy(attempt);
+    if (!attempt.isOpen) return yield* classifyUnstarted(attempt);
+    if (policy === null) {
+      // Ended here, so that no wake and no lost lease can end it otherwise while it is handed back.
+      attempt.end({ type: "told", reason: "lost" });
+      return classifyUnknown(attempt.call);
+    }
+    const finished = startResolver(attempt, progress);
+    const end = yield* awaitEnd(attempt, policy);
+    if (end.type !== "returned" && end.type !== "threw") abandoned.add(attempt, finished);
+    return yield* classify(attempt, end, { policy, runtime });
+  });
+
+  const tellEnd = (attempt: RunningAttempt, outcome: AttemptOutcome, settlement: Settlement | null): void => {
+    const tookMs = now() - attempt.claimedAtMs;
+    telemetry.countOutcome(outcome, tookMs);
+    const level = outcome === "cancelled" || outcome === "expired" ? "info" : "debug";
+    const facts = { outcome, tookMs: Math.round(tookMs), settlement: settlement?.type ?? "none" };
+    telemetry.log({ level, event: "attempt-ended", message: `The attempt ended: ${outcome}.`, call: attempt.label, facts });
+  };
+
+  const run = Effect.fnUntraced(function* (attempt: RunningAttempt) {
+    const progress = yield* makeProgressWriter(attempt, { now, fork, onStale: keeper.ask });
+    const unwatch = engine.watchCall(attempt.call.id, () => keeper.wake(attempt));
+    const verdict = yield* Effect.ensuring(reachVerdict(attempt, progress), Effect.sync(unwatch));
+    yield* progress.close;
+    const outcome = yield* settleAttempt(attempt, verdict);
+    tellEnd(attempt, outcome, verdict.settlement);
+  });
+
+  /**
+   * A fault of ours: the call must not wait for its lease to end. It counts as a failure, by the retries of a policy that says nothing,
+   * because a call that makes the worker fail must not go round for ever.
+   */
+  const recover = Effect.fnUntraced(function* (attempt: RunningAttempt, error: unknown) {
+    telemetry.log({ level: "error", event: "fault", message: "The worker failed to run the attempt.", call: attempt.label, error });
+    attempt.end({ type: "told", reason: "lost" });
+    const failure: Failure = { code: "INTERNAL_SERVER_ERROR", message: "The worker failed to run the attempt." };
+    const verdict = yield* retryOrFail(attempt.call, resolvePolicy(), { outcome: "failed", failure, retryAfterMs: null });
+    tellEnd(attempt, yield* settleAttempt(attempt, verdict), verdict.settlement);
+  });
+
+  const runAttempt: RunAttempt = (attempt) =>
+    run(attempt).pipe(
+      Effect.catchCause((cause) => recover(attempt, Cause.squash(cause))),
+      Effect.onInterrupt(() =>
+        Effect.sync(() => {
+          attempt.end({ type: "told", reason: "shutdown" });
+          telemetry.countOutcome("unsettled", now() - attempt.claimedAtMs);
+        }),
+      ),
+      Effect.ensuring(Effect.sync(() => running.remove(attempt))),
+      Effect.provide(context),
+    );
+  return runAttempt;
+});
+
+/** An attempt that was told to stop before its resolver began. */
+const classifyUnstarted = Effect.fnUntraced(function* (attempt: RunningAttempt) {
+  const end = yield* Deferred.await(attempt.ended);
+  // Only a resolver returns, throws or takes too long, and none has begun.
+  if (end.type !== "told" && end.type !== "lease-ran-out")
+    return yield* Effect.die(new Error(`An attempt that had not begun ended as ${end.type}.`));
+  return classifyFromOutside(attempt, end);
+});

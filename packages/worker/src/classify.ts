@@ -1,0 +1,151 @@
+/**
+ * From how an attempt ended to what it means for its call.
+ *
+ * | end | outcome | the call |
+ * |---|---|---|
+ * | returned | succeeded | `succeeded`; nothing to settle when `ctx.call.commit()` has done it |
+ * | threw, final | failed | `failed` |
+ * | threw, worth a retry, attempts left | failed | queued again after the policy's delay |
+ * | threw, otherwise | failed | `failed` |
+ * | threw `StaleAttempt` | stale | another's by now |
+ * | threw `EngineUnavailable` | handed back | queued again: the ledger's outage is not the resolver's failure |
+ * | time limit | timed out | queued again, or `failed` as `TIMED_OUT` after the last attempt |
+ * | told `shutdown` | handed back | queued again at once |
+ * | told `cancelled`, `expired`, `lost` | the same | has ended, or is another's |
+ * | lease ran out | handed back | queued again at once, if it is still ours: the fence decides |
+ */
+import type { ClaimedCall, Settlement } from "@raincheck/engine";
+import { type Failure, type Policy, hasTag } from "@raincheck/protocol";
+import type { DescribedError, RaincheckRuntime } from "@raincheck/server";
+import * as Effect from "effect/Effect";
+import type { AttemptOutcome } from "./attempt-outcome.ts";
+import { retryDelayMs } from "./retry-schedule.ts";
+import type { AttemptEnd, EndFromOutside, RunningAttempt } from "./running-attempts.ts";
+import { Telemetry } from "./telemetry.ts";
+
+/** What an attempt's end means. */
+export interface Verdict {
+  readonly outcome: AttemptOutcome;
+  /** `null`: nothing is left to write. */
+  readonly settlement: Settlement | null;
+}
+
+/** Delays of calls that go back to the queue through no fault of their own, when going back at once would only go round in circles. */
+const handBackDelays = { initialDelayMs: 1_000, factor: 2, maxDelayMs: 60_000, jitter: true } as const;
+
+/** Decides what the end of an attempt means for its call. */
+export const classify = Effect.fnUntraced(function* (
+  attempt: RunningAttempt,
+  end: AttemptEnd,
+  context: { readonly policy: Policy; readonly runtime: RaincheckRuntime },
+) {
+  const { call } = attempt;
+  const { policy, runtime } = context;
+  switch (end.type) {
+    case "returned":
+      return verdict("succeeded", end.invoked.committed ? null : { type: "succeeded", output: end.invoked.output });
+    case "told":
+    case "lease-ran-out":
+      return classifyFromOutside(attempt, end);
+    default:
+  }
+  // What the resolver did after its commit no longer matters to the call.
+  if (attempt.hasCommitted) return verdict("succeeded", null);
+  if (end.type === "threw") return yield* classifyError(attempt, describeSafely(runtime, end.error), policy);
+  const failure: Failure = { code: "TIMED_OUT", message: `The attempt took longer than its time limit of ${policy.timeoutMs} ms.` };
+  // `retry.when` is asked about what a resolver threw, and here it threw nothing.
+  return yield* retryOrFail(call, policy, { outcome: "timed-out", failure, retryAfterMs: null });
+});
+
+/** Decides what an end that came from outside means for the call; the policy has no say in it. */
+export function classifyFromOutside(attempt: RunningAttempt, end: EndFromOutside): Verdict {
+  if (attempt.hasCommitted) return verdict("succeeded", null);
+  if (end.type === "lease-ran-out" || end.reason === "shutdown") return verdict("handed-back", handedBack(0));
+  return verdict(end.reason, null);
+}
+
+const classifyError = Effect.fnUntraced(function* (attempt: RunningAttempt, described: DescribedError, policy: Policy) {
+  const { call } = attempt;
+  const { failure, thrown, final, retryAfterMs } = described;
+  if (hasTag(thrown, "StaleAttempt")) return verdict("stale", null);
+  if (hasTag(thrown, "EngineUnavailable"))
+    return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
+  const worthRetrying = !final && (yield* askWhen(attempt, policy, thrown));
+  const decided = worthRetrying
+    ? yield* retryOrFail(call, policy, { outcome: "failed", failure, retryAfterMs })
+    : verdict("failed", { type: "failed", failure });
+  yield* logFailure(attempt, described, decided);
+  return decided;
+});
+
+/** What a failure that may be retried means for its call: another attempt after the policy's delay, or its end. */
+export const retryOrFail = Effect.fnUntraced(function* (
+  call: ClaimedCall,
+  policy: Policy,
+  ended: { readonly outcome: "failed" | "timed-out"; readonly failure: Failure; readonly retryAfterMs: number | null },
+) {
+  const { outcome, failure } = ended;
+  const failures = call.failures + 1;
+  if (failures >= policy.retry.attempts) return verdict(outcome, { type: "failed", failure });
+  const delayMs = ended.retryAfterMs ?? (yield* retryDelayMs(policy.retry, failures));
+  return verdict(outcome, { type: "retrying", reason: outcome, failure, delayMs });
+});
+
+const askWhen = Effect.fnUntraced(function* (attempt: RunningAttempt, policy: Policy, thrown: unknown) {
+  const { when } = policy.retry;
+  if (when === null) return true;
+  try {
+    return when(thrown);
+  } catch (error) {
+    // A retry too many costs an attempt; a retry too few would cost the call.
+    const telemetry = yield* Telemetry;
+    telemetry.log({
+      level: "warn",
+      event: "retry-when-threw",
+      message: "retry.when threw; the error counts as worth a retry.",
+      call: attempt.label,
+      error,
+    });
+    return true;
+  }
+});
+
+const logFailure = Effect.fnUntraced(function* (attempt: RunningAttempt, described: DescribedError, decided: Verdict) {
+  const { failure, hidden, thrown } = described;
+  const { settlement } = decided;
+  const next = settlement?.type === "retrying" ? `it is retried in ${settlement.delayMs} ms` : "the call has failed";
+  const telemetry = yield* Telemetry;
+  telemetry.log({
+    level: hidden ? "error" : "info",
+    event: "attempt-failed",
+    message: `The attempt failed with ${failure.code}; ${next}.`,
+    call: attempt.label,
+    ...(failure.errorId !== undefined && { errorId: failure.errorId }),
+    // `undefined` was thrown: still an error, and the log and the tracker must see one.
+    error: thrown === undefined ? new Error("The resolver threw undefined.") : thrown,
+  });
+});
+
+/** A call that goes back to the queue without spending an attempt. */
+export function handedBack(delayMs: number): Settlement {
+  return { type: "retrying", reason: "handed-back", failure: null, delayMs };
+}
+
+/** How often the call went back to the queue without a failure: it was handed back, or its worker died. */
+export function handBacksOf(call: ClaimedCall): number {
+  return Math.max(0, call.attempt - 1 - call.failures);
+}
+
+/** `describe` never throws; should it do so all the same, the call must still end. */
+function describeSafely(runtime: RaincheckRuntime, error: unknown): DescribedError {
+  try {
+    return runtime.describe(error);
+  } catch {
+    const failure: Failure = { code: "INTERNAL_SERVER_ERROR", message: "The attempt failed with an error that could not be described." };
+    return { failure, final: false, retryAfterMs: null, thrown: error, hidden: true };
+  }
+}
+
+function verdict(outcome: AttemptOutcome, settlement: Settlement | null): Verdict {
+  return { outcome, settlement };
+}
