@@ -1,0 +1,83 @@
+import type { Reader } from "@raincheck/engine";
+import { type Policy, type StartedCall, type StartOptions, limits } from "@raincheck/protocol";
+import { TRPCError } from "@trpc/server";
+
+import { readerOf } from "./access.ts";
+import { contextCodec } from "./payload-codec.ts";
+import { PayloadRefused } from "./payload-refused.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { resolveStartOptions } from "./start-options.ts";
+import { toTrpcError } from "./to-trpc-error.ts";
+import type { RawResolverOptions } from "./trpc-internals.ts";
+
+/** A call to accept, where its resolver would have run. */
+export interface CallToAccept {
+  readonly policy: Policy;
+  readonly raw: RawResolverOptions;
+  readonly options: StartOptions;
+  /** The caller's own open transaction; `undefined`: none. */
+  readonly transaction: unknown;
+}
+
+/** A call that was accepted, and who may follow it. */
+export interface AcceptedCall {
+  readonly call: StartedCall;
+  readonly reader: Reader;
+}
+
+/**
+ * Makes a call durable. What is kept is the input as it came, so that the worker runs all validation again.
+ *
+ * @throws {TRPCError} `BAD_REQUEST` and `PAYLOAD_TOO_LARGE` for what cannot be kept, `CONFLICT` for an idempotency key that names
+ *   a call with another input, `SERVICE_UNAVAILABLE` and `TOO_MANY_REQUESTS` when the engine cannot take it.
+ */
+export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction }: CallToAccept): Promise<AcceptedCall> {
+  const { codecs } = core.bound();
+  const reader = readerOf(core, raw.ctx);
+  const input = await raw.getRawInput();
+  refuseStreams(input, raw.path);
+  try {
+    const resolved = resolveStartOptions(options, policy);
+    const payload = codecs.input.encode(input, { subject: "input", maxBytes: policy.maxInputBytes });
+    const context = await captureContext(core, raw.ctx);
+    const acceptance = await core.engine.accept(
+      {
+        id: core.newCallId(),
+        path: raw.path,
+        queue: policy.queue,
+        principal: reader.principal,
+        input: payload,
+        context,
+        retentionMs: policy.retentionMs,
+        ...resolved,
+      },
+      { transaction },
+    );
+    const call: StartedCall = { id: acceptance.id, path: raw.path, state: acceptance.state, created: acceptance.created };
+    core.acceptedAnswers.add(call);
+    return { call, reader };
+  } catch (error) {
+    throw toTrpcError(error);
+  }
+}
+
+async function captureContext(core: RaincheckCore, context: object): Promise<string> {
+  const captured: unknown = await core.capture(context);
+  try {
+    return contextCodec.encode(captured, { subject: "context", maxBytes: limits.contextBytes });
+  } catch (cause) {
+    // The application's fault, not the caller's; what it captured is none of the caller's business either.
+    if (cause instanceof PayloadRefused)
+      throw new TRPCError({ code: "INTERNAL_SERVER_ERROR", message: "What capture() returned cannot be kept.", cause });
+    throw cause;
+  }
+}
+
+function refuseStreams(input: unknown, path: string): void {
+  const kind = Object.prototype.toString.call(input).slice(8, -1);
+  if (!["FormData", "File", "Blob", "ReadableStream"].includes(kind)) return;
+  throw new TRPCError({
+    code: "BAD_REQUEST",
+    message: `The procedure ${JSON.stringify(path)} was called in async mode with a ${kind} as its input, which cannot be kept. Store it first, and pass its name or address instead.`,
+  });
+}

@@ -1,0 +1,97 @@
+import type { CallEvent, CallId, CallSnapshot, HandleJson } from "@raincheck/protocol";
+
+import { abortableGenerator } from "./abortable-generator.ts";
+import type { AcceptedCall } from "./accept-call.ts";
+import { callNotFound } from "./access.ts";
+import { awaitEnd } from "./await-end.ts";
+import { decodeEvent, outputOf, toSnapshot } from "./decode-call.ts";
+import { followCalls } from "./follow-calls.ts";
+import { cancelReason } from "./parse-requests.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { forCaller, toTrpcError } from "./to-trpc-error.ts";
+
+/**
+ * A call that was started in this process. It reads with the principal that started it. A call started in a transaction is
+ * `NOT_FOUND` until that has committed.
+ *
+ * @typeParam TOutput what the procedure returns, as it comes back from the ledger.
+ */
+export interface CallHandle<TOutput = unknown> extends HandleJson {
+  readonly id: CallId;
+  /** The procedure's path. */
+  readonly path: string;
+  /** `false` when the idempotency key named a call that existed. */
+  readonly created: boolean;
+
+  /**
+   * The output, when the call has ended.
+   *
+   * @param options.signal stops the waiting, not the call; rejects with the signal's reason.
+   * @throws {CallFailed | CallCancelled | CallExpired} when the call ended without an output.
+   * @throws {TRPCError} `NOT_FOUND` when it is no longer kept, `SERVICE_UNAVAILABLE` when the engine does not answer.
+   */
+  result(options?: { readonly signal?: AbortSignal }): Promise<TOutput>;
+
+  /**
+   * The events of the call, from the first to the terminal one.
+   *
+   * @param options.after the `seq` of the last event that is known. Default 0.
+   * @param options.signal ends the iteration.
+   */
+  events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<CallEvent<TOutput>, void, undefined>;
+
+  /** The call as it is now. */
+  get(): Promise<CallSnapshot<TOutput>>;
+
+  /**
+   * Cancels the call.
+   *
+   * @param reason for the caller and the log; at most `limits.cancelReasonChars` characters.
+   * @returns `false` when it had already ended.
+   */
+  cancel(reason?: string): Promise<boolean>;
+
+  /** `{ id, path }`: what names the call. It holds no secret and no right. */
+  toJSON(): HandleJson;
+}
+
+/** Makes the handle of a call. */
+export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall): CallHandle {
+  const { engine } = core;
+  const codec = core.bound().codecs.output;
+  const { id, path, created } = call;
+  return {
+    id,
+    path,
+    created,
+    async result({ signal } = {}) {
+      const record = await forCaller(() => awaitEnd(engine, id, { reader, signal }));
+      if (record === null) throw callNotFound();
+      return outputOf(record, codec);
+    },
+    events({ after = 0, signal } = {}) {
+      async function* events(leaving: AbortSignal): AsyncGenerator<CallEvent, void, undefined> {
+        try {
+          for await (const one of followCalls(engine, { calls: [{ id, after }], reader }, leaving)) {
+            if (!("event" in one)) throw callNotFound();
+            yield decodeEvent(one.event, codec);
+          }
+        } catch (error) {
+          throw toTrpcError(error);
+        }
+      }
+      return abortableGenerator(events, signal);
+    },
+    async get() {
+      const record = await forCaller(() => engine.read(id, reader));
+      if (record === null) throw callNotFound();
+      return toSnapshot(record, codec);
+    },
+    async cancel(reason) {
+      const cancellation = await forCaller(async () => await engine.cancel(id, reader, reason === undefined ? null : cancelReason(reason)));
+      if (cancellation === null) throw callNotFound();
+      return cancellation.cancelled;
+    },
+    toJSON: () => ({ id, path }),
+  };
+}

@@ -1,0 +1,136 @@
+/** The `calls` procedures: how clients start, watch, read and cancel calls, behind the application's own middleware. */
+import {
+  type CallPage,
+  type CallSnapshot,
+  type CancelRequest,
+  type CancelResult,
+  type GetRequest,
+  InvalidOption,
+  type ListRequest,
+  type StartRequest,
+  type StartedCall,
+  type WaitRequest,
+  type WatchMessage,
+  type WatchRequest,
+  limits,
+} from "@raincheck/protocol";
+import type {
+  TRPCMutationProcedure,
+  TRPCProcedureBuilder,
+  TRPCQueryProcedure,
+  TRPCSubscriptionProcedure,
+  TRPCUnsetMarker,
+} from "@trpc/server";
+
+import { callNotFound, readerOf } from "./access.ts";
+import { awaitEnd } from "./await-end.ts";
+import { toSnapshot, withoutOutput } from "./decode-call.ts";
+import {
+  parseCancelRequest,
+  parseGetRequest,
+  parseListRequest,
+  parseStartRequest,
+  parseWaitRequest,
+  parseWatchRequest,
+} from "./parse-requests.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { startCall } from "./start-call.ts";
+import { forCaller } from "./to-trpc-error.ts";
+import { isProcedureBuilder } from "./trpc-internals.ts";
+import { watchCalls } from "./watch-calls.ts";
+
+/** A tracked event as a client gets it. */
+interface Tracked<TData> {
+  id: string;
+  data: TData;
+}
+
+interface Types<TInput, TOutput, TMeta, TErrorShape> {
+  input: TInput;
+  output: TOutput;
+  meta: TMeta;
+  errorShape: TErrorShape;
+}
+
+/** What `raincheck.calls()` gives, for `t.router({ calls: … })`. An alias, because tRPC takes no interface for a record of procedures. */
+export type CallsProcedures<TMeta = unknown, TErrorShape = unknown> = {
+  /** Starts a call of a deferrable procedure by its path. */
+  start: TRPCMutationProcedure<Types<StartRequest, StartedCall, TMeta, TErrorShape>>;
+  /** The events of some calls, as they happen, until all have ended. */
+  watch: TRPCSubscriptionProcedure<Types<WatchRequest, AsyncIterable<Tracked<WatchMessage>, void, undefined>, TMeta, TErrorShape>>;
+  /** A call as it is now. */
+  get: TRPCQueryProcedure<Types<GetRequest, CallSnapshot, TMeta, TErrorShape>>;
+  /** A call when it has ended, or as it is when the time is up. */
+  wait: TRPCQueryProcedure<Types<WaitRequest, CallSnapshot, TMeta, TErrorShape>>;
+  /** The principal's own calls, the newest first. */
+  list: TRPCQueryProcedure<Types<ListRequest | undefined, CallPage, TMeta, TErrorShape>>;
+  /** Ends an open call as `cancelled`. */
+  cancel: TRPCMutationProcedure<Types<CancelRequest, CancelResult, TMeta, TErrorShape>>;
+};
+
+/** A tRPC procedure builder that `calls()` takes: middleware, but neither input nor output parser. */
+export type CallsBuilder<TContext, TMeta, TOverrides, TErrorShape> = TRPCProcedureBuilder<
+  TContext,
+  TMeta,
+  TOverrides,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  TRPCUnsetMarker,
+  false,
+  TErrorShape
+>;
+
+const defaultListLimit = 20;
+
+/** Builds the `calls` procedures. */
+export function callsProcedures<TMeta, TErrorShape>(
+  core: RaincheckCore,
+  builder: CallsBuilder<object, TMeta, object, TErrorShape>,
+): CallsProcedures<TMeta, TErrorShape> {
+  if (!isProcedureBuilder(builder))
+    throw new InvalidOption("builder", builder, "a tRPC procedure builder, such as t.procedure.use(requireUser)");
+  const { engine } = core;
+  const outputCodec = () => core.bound().codecs.output;
+
+  const procedures: CallsProcedures<TMeta, TErrorShape> = {
+    start: builder.input(parseStartRequest).mutation(async ({ ctx, input, signal }) => {
+      const { path, options = {} } = input;
+      const { call } = await startCall(core, { path, input: input.input, options, ctx, signal, transaction: undefined });
+      // A copy: an answer of this procedure is its output, not an accepted call of its own.
+      return { ...call };
+    }),
+
+    watch: builder
+      .input(parseWatchRequest)
+      .subscription(({ ctx, input, signal }) => watchCalls(core, { input, reader: readerOf(core, ctx), signal })),
+
+    get: builder.input(parseGetRequest).query(async ({ ctx, input }) => {
+      const record = await forCaller(() => engine.read(input.id, readerOf(core, ctx)));
+      if (record === null) throw callNotFound();
+      return toSnapshot(record, outputCodec());
+    }),
+
+    wait: builder.input(parseWaitRequest).query(async ({ ctx, input, signal }) => {
+      const { id, timeoutMs = limits.waitMs } = input;
+      const record = await forCaller(() => awaitEnd(engine, id, { reader: readerOf(core, ctx), timeoutMs, signal }));
+      if (record === null) throw callNotFound();
+      return toSnapshot(record, outputCodec());
+    }),
+
+    list: builder.input(parseListRequest).query(async ({ ctx, input }) => {
+      const { path = null, state = null, cursor = null, limit = defaultListLimit } = input;
+      const page = await forCaller(() => engine.list(readerOf(core, ctx), { path, state, cursor, limit }));
+      return { calls: page.calls.map((record) => withoutOutput(record, outputCodec())), nextCursor: page.nextCursor };
+    }),
+
+    cancel: builder.input(parseCancelRequest).mutation(async ({ ctx, input }) => {
+      const { id, reason = null } = input;
+      const cancellation = await forCaller(() => engine.cancel(id, readerOf(core, ctx), reason));
+      if (cancellation === null) throw callNotFound();
+      return cancellation;
+    }),
+  };
+  core.getProcedures.add(procedures.get);
+  return procedures;
+}

@@ -1,0 +1,46 @@
+/**
+ * What travels from whoever runs a procedure to the `deferrable()` around its resolver: in tRPC's context, because nothing else
+ * reaches through the application's middleware, and under symbols that only this package has, so that no request can set them.
+ * tRPC's `next({ ctx })` and an application's `{ ...ctx }` copy them along. The resolver's own context holds none of them: what
+ * it calls with that context is a call of its own.
+ */
+import type { Attempt } from "./attempt.ts";
+import type { HttpPreferences } from "./http.ts";
+import type { StartIntent } from "./start-intent.ts";
+
+/** A worker runs an attempt. */
+export const attemptKey = Symbol("raincheck.attempt");
+/** `calls.start` or `raincheck.start()` wants the call accepted. */
+export const startKey = Symbol("raincheck.start");
+/** `raincheck.http()` read these preferences from the request. */
+export const httpKey = Symbol("raincheck.http");
+
+/** The context as `deferrable()` sees it. */
+export interface CarryingContext {
+  readonly mode?: unknown;
+  readonly [attemptKey]?: Attempt;
+  readonly [startKey]?: StartIntent;
+  readonly [httpKey]?: HttpPreferences;
+}
+
+/**
+ * A copy of a context, its prototype and getters kept, with some properties set. A frozen context has a copy that is not.
+ */
+export function withProperties<TContext extends object>(context: TContext, properties: object): TContext {
+  const copy: TContext = Object.create(Object.getPrototypeOf(context) as object | null);
+  for (const key of Reflect.ownKeys(context)) {
+    const descriptor = Object.getOwnPropertyDescriptor(context, key)!;
+    Object.defineProperty(copy, key, { ...descriptor, configurable: true, ...("value" in descriptor ? { writable: true } : {}) });
+  }
+  for (const key of Reflect.ownKeys(properties)) {
+    Object.defineProperty(copy, key, { value: Reflect.get(properties, key), enumerable: true, configurable: true, writable: true });
+  }
+  return copy;
+}
+
+/** The context that a resolver gets: with `call`, without anything of ours that a nested call could take for its own. */
+export function resolverContext(context: object, call: object): object {
+  const copy = withProperties(context, { call });
+  for (const key of [attemptKey, startKey, httpKey]) Reflect.deleteProperty(copy, key);
+  return copy;
+}

@@ -1,0 +1,121 @@
+/**
+ * What of a thrown value crosses the wire, and whether a retry can help. Anything can be thrown, so nothing of it is trusted:
+ * every property is read guarded, every text is cut and cleaned, and the description itself never throws.
+ */
+import { type Failure, type FailureCode, hasTag, limits, toMs } from "@raincheck/protocol";
+
+import type { CarriedThrow } from "./attempt.ts";
+import { cleanJson, cleanText } from "./clean-text.ts";
+import { InvocationRefused } from "./invocation-refused.ts";
+import { routerCodecs } from "./payload-codec.ts";
+import { readSafely } from "./read-safely.ts";
+import type { DescribedError } from "./runtime.ts";
+import { isClientErrorCode } from "./trpc-internals.ts";
+
+const hiddenMessage = "The procedure failed unexpectedly. The error itself is in the worker's log, under this failure's errorId.";
+
+/** Turns anything that an attempt threw into data. Never throws. */
+export function describeError(error: unknown, newErrorId: () => string): DescribedError {
+  const hide = (code: string, thrown: unknown, final: boolean): DescribedError => ({
+    failure: { code, message: hiddenMessage, errorId: newErrorId() },
+    final,
+    retryAfterMs: null,
+    thrown,
+    hidden: true,
+  });
+
+  const trpc = trpcErrorCode(error);
+  const thrown = trpc === "INTERNAL_SERVER_ERROR" ? unwrapped(error) : error;
+  try {
+    if (error instanceof InvocationRefused) return describeRefusal(error, hide);
+    if (hasTag(thrown, "FinalError"))
+      return { failure: declaredFailure(thrown, "FAILED"), final: true, retryAfterMs: null, thrown, hidden: false };
+    if (hasTag(thrown, "RetryError")) {
+      return { failure: declaredFailure(thrown, "RETRY"), final: false, retryAfterMs: retryAfterMs(thrown), thrown, hidden: false };
+    }
+    if (hasTag(thrown, "PayloadRefused")) {
+      const code: FailureCode = readSafely(thrown, "code") === "TOO_LARGE" ? "OUTPUT_TOO_LARGE" : "OUTPUT_NOT_STORABLE";
+      return { failure: { code, message: messageOf(thrown) }, final: true, retryAfterMs: null, thrown, hidden: false };
+    }
+    const code = trpcErrorCode(thrown) ?? trpc;
+    if (code !== null && isClientErrorCode(code)) {
+      return {
+        failure: { code: cleanCode(code, "BAD_REQUEST"), message: messageOf(thrown) },
+        final: true,
+        retryAfterMs: null,
+        thrown,
+        hidden: false,
+      };
+    }
+    return hide(code === null ? "INTERNAL_SERVER_ERROR" : cleanCode(code, "INTERNAL_SERVER_ERROR"), thrown, false);
+  } catch {
+    // Something that was thrown fights being looked at: a proxy, a revoked one.
+    return hide("INTERNAL_SERVER_ERROR", thrown, false);
+  }
+}
+
+function describeRefusal(
+  refusal: InvocationRefused,
+  hide: (code: string, thrown: unknown, final: boolean) => DescribedError,
+): DescribedError {
+  const { code, cause } = refusal;
+  if (code !== "CONTEXT_REFUSED")
+    return { failure: { code, message: messageOf(refusal) }, final: true, retryAfterMs: null, thrown: refusal, hidden: false };
+  // What `restore` threw: the application may speak to the caller by the same errors as in a resolver.
+  if (hasTag(cause, "RetryError"))
+    return { failure: declaredFailure(cause, "RETRY"), final: false, retryAfterMs: retryAfterMs(cause), thrown: cause, hidden: false };
+  const trpc = trpcErrorCode(cause);
+  const declared = hasTag(cause, "FinalError") || (trpc !== null && isClientErrorCode(trpc));
+  if (declared) return { failure: { code, message: messageOf(cause) }, final: true, retryAfterMs: null, thrown: cause, hidden: false };
+  return hide(code, cause, true);
+}
+
+/** The code of a `TRPCError`, whichever copy of tRPC made it; `null` for anything else. */
+function trpcErrorCode(error: unknown): string | null {
+  if (readSafely(error, "name") !== "TRPCError") return null;
+  const code = readSafely(error, "code");
+  return typeof code === "string" ? code : null;
+}
+
+/** What tRPC wrapped in its own error. */
+function unwrapped(error: unknown): unknown {
+  const cause = readSafely(error, "cause");
+  if (cause === undefined) return error;
+  return readSafely(cause, "_tag") === "CarriedThrow" ? (cause as CarriedThrow).thrown : cause;
+}
+
+function declaredFailure(error: Error, fallbackCode: string): Failure {
+  const data = declaredData(readSafely(error, "data"));
+  return { code: cleanCode(readSafely(error, "code"), fallbackCode), message: messageOf(error), ...(data === undefined ? {} : { data }) };
+}
+
+/** Declared data as plain JSON; left out when it is none, or too large: the message is what matters. */
+function declaredData(data: unknown): unknown {
+  if (data === undefined) return undefined;
+  try {
+    const { output } = routerCodecs(null);
+    return cleanJson(output.decode(output.encode(data, { subject: "output", maxBytes: limits.failureDataBytes })));
+  } catch {
+    return undefined;
+  }
+}
+
+function retryAfterMs(error: Error): number | null {
+  const after = readSafely(error, "after");
+  if (after === undefined) return null;
+  try {
+    return toMs(after as Parameters<typeof toMs>[0], "after");
+  } catch (invalid) {
+    if (hasTag(invalid, "InvalidOption")) return null;
+    throw invalid;
+  }
+}
+
+function messageOf(error: unknown): string {
+  const message = readSafely(error, "message");
+  return cleanText(typeof message === "string" && message !== "" ? message : "No message was given.", limits.failureMessageChars);
+}
+
+function cleanCode(code: unknown, fallback: string): string {
+  return typeof code === "string" && code !== "" ? cleanText(code, limits.failureCodeChars) : fallback;
+}

@@ -1,0 +1,110 @@
+/**
+ * Follows the events of some calls. For each call: subscribe, then read what is behind the cursor, then read again at each wake.
+ *
+ * - A wake only marks a call as changed: however fast a call changes, nothing piles up here. Events are read when the consumer
+ *   asks for the next one.
+ * - Access is decided at each read. A call that is not the reader's, or no longer, is answered `NOT_FOUND` and let go; the
+ *   others go on.
+ * - A cursor is known to be real because the read begins one event before it. That also tells whether the call had ended there,
+ *   in which case nothing will ever follow.
+ * - When the signal aborts, all subscriptions end at once, even while a read is under way.
+ */
+import type { Engine, EventPage, Reader, StoredEvent } from "@raincheck/engine";
+import { type CallId, isTerminalEvent } from "@raincheck/protocol";
+
+/** A call and the `seq` of the last of its events that is known; 0: none. */
+export interface Cursor {
+  readonly id: CallId;
+  readonly after: number;
+}
+
+/** One item of {@link followCalls}. */
+export type Followed =
+  | { readonly id: CallId; readonly event: StoredEvent }
+  | { readonly id: CallId; readonly refused: "NOT_FOUND" | "UNKNOWN_CURSOR"; readonly after: number };
+
+interface OpenCall {
+  readonly id: CallId;
+  after: number;
+  /** Whether an event at the cursor, or the beginning of the call, was seen. */
+  confirmed: boolean;
+}
+
+/** Calls whose events are read at once; the others wait, so that a watch of many calls holds few outputs in memory. */
+const readsAtOnce = 16;
+
+/** The events of the calls behind their cursors, as they happen, until all have ended or the signal aborts. See the file's head. */
+export async function* followCalls(
+  engine: Engine,
+  request: { readonly calls: readonly Cursor[]; readonly reader: Reader },
+  signal: AbortSignal,
+): AsyncGenerator<Followed, void, undefined> {
+  const subscriptions = new Map<OpenCall, () => void>();
+  const changed = new Set<OpenCall>();
+  let wake = (): void => {};
+
+  const letGo = (call: OpenCall): void => {
+    subscriptions.get(call)?.();
+    subscriptions.delete(call);
+    changed.delete(call);
+  };
+  const letAllGo = (): void => {
+    for (const call of subscriptions.keys()) letGo(call);
+    wake();
+  };
+
+  signal.addEventListener("abort", letAllGo);
+  try {
+    if (signal.aborted) return;
+    for (const { id, after } of request.calls) {
+      const call: OpenCall = { id, after, confirmed: after === 0 };
+      subscriptions.set(
+        call,
+        engine.subscribe(id, () => {
+          if (!subscriptions.has(call)) return;
+          changed.add(call);
+          wake();
+        }),
+      );
+      changed.add(call);
+    }
+
+    while (subscriptions.size > 0) {
+      if (changed.size === 0) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        continue;
+      }
+      const batch = [...changed].slice(0, readsAtOnce);
+      for (const call of batch) changed.delete(call);
+      const pages = await Promise.all(
+        batch.map((call) => engine.events(call.id, call.confirmed ? call.after : call.after - 1, request.reader)),
+      );
+      for (const [index, call] of batch.entries()) {
+        const page = pages[index] ?? null;
+        if (page === null || page.lastSeq < call.after) {
+          letGo(call);
+          if (!signal.aborted) yield { id: call.id, refused: page === null ? "NOT_FOUND" : "UNKNOWN_CURSOR", after: call.after };
+        } else {
+          for (const event of page.events) {
+            if (signal.aborted) return;
+            const known = event.seq <= call.after;
+            call.after = Math.max(call.after, event.seq);
+            call.confirmed = true;
+            if (isTerminalEvent(event)) letGo(call);
+            if (!known) yield { id: call.id, event };
+          }
+          if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);
+        }
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", letAllGo);
+    letAllGo();
+  }
+}
+
+function hasMore(page: EventPage, call: OpenCall): boolean {
+  return page.events.length > 0 && page.lastSeq > call.after;
+}

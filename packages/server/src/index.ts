@@ -1,0 +1,45 @@
+export {
+  type ContextOf,
+  type InProcessStartOptions,
+  type KeptOutput,
+  type Raincheck,
+  type RaincheckCreator,
+  initRaincheck,
+} from "./init.ts";
+export type { AnyTransformer, RaincheckOptions, RestoredCall } from "./raincheck-options.ts";
+export type { Log, LogEntry } from "./log.ts";
+export type { CallContext } from "./call-context.ts";
+export type {
+  DeferrableBuilder,
+  DeferrableFinish,
+  DeferrableInput,
+  DeferrableMutation,
+  DeferrableQuery,
+  DeferrableResolverOptions,
+  OfContext,
+  ProcedureTypes,
+  WithoutOutput,
+} from "./deferrable-builder.ts";
+export type { CallsBuilder, CallsProcedures } from "./calls.ts";
+export type { CallHandle } from "./call-handle.ts";
+export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from "./http.ts";
+export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
+export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime } from "./runtime.ts";
+export { AttemptAborted, FinalError, InvalidOption, RetryError, hasTag } from "@raincheck/protocol";
+export type {
+  AbortReason,
+  CallEvent,
+  CallId,
+  CallMode,
+  CallSnapshot,
+  CallState,
+  Duration,
+  Failure,
+  FailureCode,
+  HandleJson,
+  PolicyMode,
+  PolicyOptions,
+  RetryOptions,
+  StartedCall,
+  StartOptions,
+} from "@raincheck/protocol";

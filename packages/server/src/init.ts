@@ -1,0 +1,208 @@
+import { randomBytes, randomUUID } from "node:crypto";
+
+import { type DeferrableBrand, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
+
+import { type BoundRouter, boundRouter } from "./bound-router.ts";
+import { type CallHandle, callHandle } from "./call-handle.ts";
+import { type CallsBuilder, type CallsProcedures, callsProcedures } from "./calls.ts";
+import { deferrable } from "./deferrable.ts";
+import type { DeferrableBuilder, DeferrableInput, OfContext, WithoutOutput } from "./deferrable-builder.ts";
+import { describeError } from "./describe-error.ts";
+import { type HttpContext, type HttpRequest, type ResponseMeta, type ResponseMetaOptions, describeResponse, httpContext } from "./http.ts";
+import { invoke } from "./invoke.ts";
+import { guardedLog, logToConsole } from "./log.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { type AnyTransformer, type RaincheckOptions, checkRaincheckOptions } from "./raincheck-options.ts";
+import type { RaincheckRuntime } from "./runtime.ts";
+import { pathOfProcedure, startCall } from "./start-call.ts";
+import { type Serialize, isRouter, transformerOfRouter } from "./trpc-internals.ts";
+
+/**
+ * What a procedure returned, as it comes back from the ledger. With the transformer given to `create()`: as it was. Without:
+ * as it was if it is JSON already; else either that or what JSON makes of it, because the type of a procedure does not tell
+ * whether its router has a transformer.
+ */
+export type KeptOutput<TOutput, TTransformer> = unknown extends TOutput
+  ? TOutput
+  : [TTransformer] extends [AnyTransformer]
+    ? TOutput
+    : [TOutput] extends [Serialize<TOutput>]
+      ? TOutput
+      : TOutput | Serialize<TOutput>;
+
+/** What `raincheck.start()` takes beside procedure and input. */
+export interface InProcessStartOptions<TContext extends object, TTransaction> extends StartOptions {
+  /** The context that the call is made with: the procedure's middleware runs with it, and its principal owns the call. */
+  readonly ctx: TContext;
+  /** The caller's own open transaction: the call exists if and when it commits. */
+  readonly transaction?: TTransaction;
+  /** What the procedure's middleware gets as `signal`. It does not end the call. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What `initRaincheck.context<Context>().create()` returns.
+ *
+ * @typeParam TContext the application's tRPC context.
+ * @typeParam TTransaction what the engine hands to `ctx.call.commit`'s function.
+ * @typeParam TTransformer the router's transformer, if `create()` was given it.
+ */
+export interface Raincheck<TContext extends object, TTransaction, TTransformer = undefined> {
+  /**
+   * Makes a procedure deferrable: give it a procedure builder, then an output parser if there is one, then the resolver.
+   *
+   * @param builder any tRPC procedure builder without an output parser.
+   * @param policy time limits, retries, queue, retention; every default is in `PolicyOptions`.
+   * @throws {InvalidOption} for a bad policy.
+   */
+  deferrable<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape>(
+    builder: DeferrableInput<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape> &
+      OfContext<TContext, $Context> &
+      WithoutOutput<$Output>,
+    policy?: PolicyOptions,
+  ): DeferrableBuilder<$Context, TMeta, TOverrides, TInputIn, TInputOut, TErrorShape, TTransaction>;
+
+  /**
+   * Tells the raincheck where its procedures are; once, with the application's root router.
+   *
+   * @returns the same router.
+   * @throws {Error} when a router was bound before. @throws {InvalidOption} when it is not a router, or has another transformer.
+   */
+  bind<TRouter extends AnyTRPCRouter>(router: TRouter): TRouter;
+
+  /**
+   * The procedures for `t.router({ calls: raincheck.calls(authed) })`, behind the builder's middleware.
+   *
+   * @param builder a procedure builder with middleware only.
+   */
+  calls<$Context, TMeta, TOverrides, TErrorShape>(
+    builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape> & OfContext<TContext, $Context>,
+  ): CallsProcedures<TMeta, TErrorShape>;
+
+  /**
+   * Starts a call in this process, behind the same middleware and validation as over the wire.
+   *
+   * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
+   *   `SERVICE_UNAVAILABLE`.
+   * @throws {TypeError} when it is not a deferrable procedure of the bound router.
+   */
+  start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(
+    procedure: TProcedure,
+    input: inferProcedureInput<TProcedure>,
+    options: InProcessStartOptions<TContext, TTransaction>,
+  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+
+  /**
+   * Reads `Prefer: respond-async`, `wait=N` and `Idempotency-Key` of a request, to be spread into the context:
+   * `createContext: ({ req }) => ({ ...raincheck.http(req), user })`.
+   */
+  http(request: HttpRequest): HttpContext;
+
+  /** tRPC's `responseMeta`: `202`, `Location`, `Preference-Applied` and `Retry-After` for an accepted call. */
+  responseMeta(options: ResponseMetaOptions): ResponseMeta;
+
+  /** What a worker needs. */
+  readonly "~raincheck": RaincheckRuntime;
+}
+
+/** Takes the options of a raincheck whose context is known. */
+export interface RaincheckCreator<TContext extends object> {
+  /** @throws {InvalidOption} for anything that is not as `RaincheckOptions` says. */
+  create<TTransaction, TCaptured = null, TTransformer = undefined>(
+    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer>,
+  ): Raincheck<TContext, TTransaction, TTransformer>;
+}
+
+/** The context that `context<…>()` names: itself, or what a `createContext` function makes. */
+export type ContextOf<TContext extends object> = TContext extends (...args: never[]) => infer $Made ? Awaited<$Made> & object : TContext;
+
+/** Where a raincheck begins: `initRaincheck.context<Context>().create({ engine, principal })`. */
+export const initRaincheck = {
+  /** @typeParam TContext the application's tRPC context, or the type of its `createContext`. */
+  context: <TContext extends object>(): RaincheckCreator<ContextOf<TContext>> => ({
+    create(options) {
+      checkRaincheckOptions(options);
+      return createRaincheck(options);
+    },
+  }),
+};
+
+function createRaincheck<TContext extends object, TTransaction, TCaptured, TTransformer>(
+  options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer>,
+): Raincheck<TContext, TTransaction, TTransformer> {
+  let bound: BoundRouter | null = null;
+  const core: RaincheckCore = {
+    engine: options.engine,
+    principal: (context: TContext) => options.principal(context),
+    capture: (context: TContext) => (options.capture === undefined ? null : options.capture(context)),
+    restore: (captured: TCaptured, call) => (options.restore === undefined ? {} : options.restore(captured, call)),
+    log: guardedLog(options.log ?? logToConsole),
+    newCallId: () => callIdFrom(randomBytes(16)),
+    newErrorId: randomUUID,
+    now: Date.now,
+    bound() {
+      if (bound === null)
+        throw new Error(
+          "This raincheck has no router yet. Call raincheck.bind(appRouter) where the root router is built, and import that module before calls are made.",
+        );
+      return bound;
+    },
+    isBound: () => bound !== null,
+    acceptedAnswers: new WeakSet(),
+    getProcedures: new Set(),
+  };
+
+  return {
+    deferrable<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape>(
+      builder: DeferrableInput<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape>,
+      policy?: PolicyOptions,
+    ) {
+      // The one place where the types of a resolver meet the untyped way in which tRPC calls it.
+      return deferrable(core, builder, policy) as unknown as DeferrableBuilder<
+        $Context,
+        TMeta,
+        TOverrides,
+        TInputIn,
+        TInputOut,
+        TErrorShape,
+        TTransaction
+      >;
+    },
+    bind(router) {
+      if (!isRouter(router)) throw new InvalidOption("router", router, "the application's root router, as t.router() returns it");
+      if (bound !== null)
+        throw new Error(
+          bound.router === router
+            ? "raincheck.bind() was called twice with the same router."
+            : "raincheck.bind() was called with a second router. Bind the root router once; it holds the others.",
+        );
+      checkTransformer(router, options.transformer);
+      bound = boundRouter(router);
+      return router;
+    },
+    calls<$Context, TMeta, TOverrides, TErrorShape>(builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape>) {
+      return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>);
+    },
+    async start(procedure, input, { ctx, transaction, signal, ...startOptions }) {
+      const path = await pathOfProcedure(core, procedure);
+      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
+      return callHandle(core, accepted) as CallHandle<never>;
+    },
+    http: httpContext,
+    responseMeta: (meta) => describeResponse(core, meta),
+    "~raincheck": {
+      engine: core.engine,
+      policyAt: async (path) => (await core.bound().find(path))?.mark.policy ?? null,
+      invoke: (call, invokeOptions) => invoke(core, call, invokeOptions),
+      describe: (error) => describeError(error, core.newErrorId),
+    },
+  };
+}
+
+function checkTransformer(router: AnyTRPCRouter, given: unknown): void {
+  if (given === undefined) return;
+  const actual = transformerOfRouter(router);
+  if (actual === given || (actual !== null && actual.input === given && actual.output === given)) return;
+  throw new InvalidOption("transformer", given, "the same transformer that initTRPC.create() was given for the bound router");
+}

@@ -1,0 +1,98 @@
+/**
+ * How the values of a call become the text that the engine keeps, and come back as they were.
+ *
+ * The text is the JSON of what the router's transformer makes of the value: the same form that crosses the wire, so an output
+ * that was kept reads like one that was just returned. `JSON.stringify` escapes U+0000 and lone surrogates, so the text holds
+ * neither. A value of `undefined` is the text `undefined`, which is no JSON. What would be lost is refused here, at the edge.
+ */
+import type { Payload } from "@raincheck/engine";
+import { limits } from "@raincheck/protocol";
+import type { TRPCCombinedDataTransformer, TRPCDataTransformer } from "@trpc/server";
+
+import { findStorageFault, isDeeperThan, tooDeep } from "./check-storable.ts";
+import { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
+import { readSafely } from "./read-safely.ts";
+
+/** One direction of a transformer. */
+export interface PayloadCodec {
+  /**
+   * @throws {PayloadRefused} when something of the value would be lost, or its text has more than `maxBytes` bytes of UTF-8.
+   */
+  encode(value: unknown, bounds: { readonly subject: PayloadSubject; readonly maxBytes: number }): Payload;
+  /** @throws whatever JSON or the transformer throws at text that this codec did not make. */
+  decode(payload: Payload): unknown;
+}
+
+/** The codecs of a router. */
+export interface RouterCodecs {
+  /** For inputs. */
+  readonly input: PayloadCodec;
+  /** For outputs and progress. */
+  readonly output: PayloadCodec;
+}
+
+const textOfUndefined = "undefined";
+
+/** The codecs for a router's transformer; `null`: plain JSON. */
+export function routerCodecs(transformer: TRPCCombinedDataTransformer | null): RouterCodecs {
+  if (transformer === null) return { input: plainCodec, output: plainCodec };
+  return { input: transformedCodec(transformer.input), output: transformedCodec(transformer.output) };
+}
+
+const plainCodec: PayloadCodec = {
+  encode: (value, bounds) => toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: false }),
+  decode: fromText,
+};
+
+/** For what `capture` returns: JSON that comes back exactly as it was, whatever transformer the router has. */
+export const contextCodec: PayloadCodec = {
+  encode: (value, bounds) => toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: true }),
+  decode: fromText,
+};
+
+function transformedCodec(transformer: TRPCDataTransformer): PayloadCodec {
+  return {
+    encode(value, bounds) {
+      // A transformer recurses: it must not meet what overflows its stack.
+      if (isDeeperThan(value, limits.payloadDepth)) {
+        throw new PayloadRefused(bounds.subject, tooDeep(limits.payloadDepth));
+      }
+      const serialized = guarded(bounds.subject, "the router's transformer refused it", () => transformer.serialize(value) as unknown);
+      // What a transformer makes of a value is deeper than the value: a Map is an array of pairs, and its notes nest too.
+      return toText(serialized, { ...bounds, maxDepth: 4 * limits.payloadDepth, exact: false });
+    },
+    decode: (payload) => transformer.deserialize(fromText(payload)) as unknown,
+  };
+}
+
+interface TextRules {
+  readonly subject: PayloadSubject;
+  readonly maxBytes: number;
+  readonly maxDepth: number;
+  readonly exact: boolean;
+}
+
+function toText(value: unknown, rules: TextRules): Payload {
+  const fault = guarded(rules.subject, "it could not be read", () => findStorageFault(value, rules));
+  if (fault !== null) throw new PayloadRefused(rules.subject, fault);
+  const text = guarded(rules.subject, "JSON refused it", () => JSON.stringify(value) as string | undefined) ?? textOfUndefined;
+  const bytes = Buffer.byteLength(text);
+  if (bytes > rules.maxBytes)
+    throw new PayloadRefused(rules.subject, { code: "TOO_LARGE", sentence: `it has ${bytes} bytes, and ${rules.maxBytes} are allowed.` });
+  return text;
+}
+
+function fromText(payload: Payload): unknown {
+  return payload === textOfUndefined ? undefined : (JSON.parse(payload) as unknown);
+}
+
+/** Runs code that belongs to the value or the transformer; whatever it throws becomes a refusal. */
+function guarded<T>(subject: PayloadSubject, what: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    const message = readSafely(error, "message");
+    const detail = typeof message === "string" ? `: ${message.slice(0, 300)}` : ".";
+    throw new PayloadRefused(subject, { code: "NOT_STORABLE", sentence: `${what}${detail}` }, error);
+  }
+}

@@ -1,0 +1,35 @@
+/** What the parts of one raincheck share. */
+import type { Engine } from "@raincheck/engine";
+import type { CallId } from "@raincheck/protocol";
+import type { AnyTRPCProcedure } from "@trpc/server";
+
+import type { BoundRouter } from "./bound-router.ts";
+import type { Log } from "./log.ts";
+import type { RestoredCall } from "./raincheck-options.ts";
+
+/** See the file's head. The contexts of the application have lost their type here: methods, so that each may be given its own. */
+export interface RaincheckCore {
+  readonly engine: Engine;
+  principal(context: object): string | null;
+  capture(context: object): unknown;
+  restore(captured: unknown, call: RestoredCall): object | Promise<object>;
+  readonly log: Log;
+  /** Makes the id of a new call. */
+  newCallId(): CallId;
+  /** Makes the id under which an error that the caller may not see is logged. */
+  newErrorId(): string;
+  /** The time in milliseconds, for `ctx.call.deadline` alone: everything else goes by the engine's clock. */
+  now(): number;
+  /**
+   * The router that `bind()` was given.
+   *
+   * @throws when it was not called yet.
+   */
+  bound(): BoundRouter;
+  /** Whether `bind()` was called. */
+  isBound(): boolean;
+  /** The answers of accepted calls, so that `responseMeta` knows them from outputs. */
+  readonly acceptedAnswers: WeakSet<object>;
+  /** The `get` procedures that `calls()` made: where `Location` may point. */
+  readonly getProcedures: Set<AnyTRPCProcedure>;
+}

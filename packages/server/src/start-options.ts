@@ -1,0 +1,57 @@
+import { InvalidOption, type Policy, type StartOptions, limits, toMs, wholeNumber } from "@raincheck/protocol";
+
+/** What {@link StartOptions} and the policy say together, in milliseconds. */
+export interface ResolvedStartOptions {
+  readonly idempotencyKey: string | null;
+  readonly priority: number;
+  readonly delayMs: number;
+  readonly startByMs: number | null;
+  readonly deadlineMs: number | null;
+}
+
+const knownOptions: readonly string[] = ["idempotencyKey", "delay", "startBy", "deadline", "priority"] satisfies (keyof StartOptions)[];
+
+/**
+ * Fills in what a caller left to the policy.
+ *
+ * @throws {InvalidOption} for anything that is not as {@link StartOptions} says, an unknown option included, and for times that
+ *   no call could meet.
+ */
+export function resolveStartOptions(options: StartOptions, policy: Policy): ResolvedStartOptions {
+  if (typeof options !== "object" || options === null || Array.isArray(options))
+    throw new InvalidOption("options", options, "an object of start options");
+  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
+  if (unknown !== undefined)
+    throw new InvalidOption(`options.${unknown.slice(0, 100)}`, "unknown option", `one of ${knownOptions.join(", ")}`);
+  const delayMs = options.delay === undefined ? 0 : toMs(options.delay, "options.delay");
+  const startByMs = options.startBy === undefined ? policy.startByMs : toMs(options.startBy, "options.startBy");
+  const deadlineMs = options.deadline === undefined ? policy.deadlineMs : toMs(options.deadline, "options.deadline");
+  refuseUnlessLonger(startByMs, delayMs, { name: "startBy", given: options.startBy });
+  refuseUnlessLonger(deadlineMs, delayMs, { name: "deadline", given: options.deadline });
+  return {
+    idempotencyKey: idempotencyKey(options.idempotencyKey),
+    priority: wholeNumber(options.priority ?? policy.priority, "options.priority", { min: -1000, max: 1000 }),
+    delayMs,
+    startByMs,
+    deadlineMs,
+  };
+}
+
+function refuseUnlessLonger(
+  limitMs: number | null,
+  delayMs: number,
+  option: { name: "startBy" | "deadline"; given: string | undefined },
+): void {
+  if (limitMs === null || limitMs > delayMs) return;
+  const shown = option.given ?? `${limitMs} millis, by the policy`;
+  const expected = delayMs === 0 ? "more than nothing" : `more than the delay of ${delayMs} ms, or the call could never begin`;
+  throw new InvalidOption(`options.${option.name}`, shown, expected);
+}
+
+function idempotencyKey(key: string | undefined): string | null {
+  if (key === undefined) return null;
+  if (typeof key !== "string" || key === "" || key.length > limits.idempotencyKeyChars) {
+    throw new InvalidOption("options.idempotencyKey", key, `a string of 1 to ${limits.idempotencyKeyChars} characters`);
+  }
+  return key;
+}

@@ -1,0 +1,43 @@
+import type { Reader } from "@raincheck/engine";
+import type { WatchMessage, WatchRequest } from "@raincheck/protocol";
+import { type TrackedEnvelope, tracked } from "@trpc/server";
+
+import { abortableGenerator } from "./abortable-generator.ts";
+import { decodeEvent } from "./decode-call.ts";
+import { type Cursor, followCalls } from "./follow-calls.ts";
+import { parseEventId } from "./parse-requests.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { toTrpcError } from "./to-trpc-error.ts";
+
+/**
+ * The events of some calls as tRPC's tracked events, with `"<call id>:<seq>"` as their ids: what a link that lost its connection
+ * sends back as `lastEventId`, which continues that call behind its `seq`.
+ *
+ * Ends when all calls have ended; at once when the signal aborts.
+ */
+export function watchCalls(
+  core: RaincheckCore,
+  request: { readonly input: WatchRequest; readonly reader: Reader; readonly signal: AbortSignal | undefined },
+): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
+  const codec = core.bound().codecs.output;
+  const calls = cursorsOf(request.input);
+
+  async function* messages(signal: AbortSignal): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
+    try {
+      for await (const one of followCalls(core.engine, { calls, reader: request.reader }, signal)) {
+        yield "event" in one
+          ? tracked(`${one.id}:${one.event.seq}`, { id: one.id, event: decodeEvent(one.event, codec) })
+          : tracked(`${one.id}:${one.after}`, { id: one.id, refused: one.refused });
+      }
+    } catch (error) {
+      throw toTrpcError(error);
+    }
+  }
+
+  return abortableGenerator(messages, request.signal);
+}
+
+function cursorsOf({ calls, lastEventId }: WatchRequest): readonly Cursor[] {
+  const last = lastEventId === undefined ? null : parseEventId(lastEventId);
+  return calls.map(({ id, after = 0 }) => ({ id, after: last?.id === id ? Math.max(after, last.seq) : after }));
+}
