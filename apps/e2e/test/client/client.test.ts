@@ -18,6 +18,13 @@ const engines: readonly { name: string; make: () => Promise<Engine<unknown>> }[]
       return postgresEngine({ url, schema: name });
     },
   },
+  {
+    name: "postgres without notifications",
+    make: async () => {
+      const { name, url } = await testSchema();
+      return postgresEngine({ url, schema: name, listen: false, pollMs: 100 });
+    },
+  },
 ];
 
 const transports: readonly Transport[] = ["HTTP and SSE", "WebSocket", "in process", "HTTP without subscriptions"];

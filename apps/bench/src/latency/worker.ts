@@ -1,0 +1,10 @@
+import { runWorker } from "@raincheck/worker";
+import { engine, raincheck } from "./raincheck.ts";
+
+const worker = await runWorker({ raincheck, signals: false });
+process.send?.({ ready: true });
+
+process.once("disconnect", async () => {
+  await worker.stop();
+  await engine.stop();
+});
