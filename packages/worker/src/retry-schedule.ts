@@ -14,7 +14,7 @@ export type DelayPolicy = Pick<RetryPolicy, "initialDelayMs" | "factor" | "maxDe
  * Full jitter, because the calls that failed together would otherwise come back together: see "Exponential Backoff And Jitter",
  * AWS Architecture Blog, 2015.
  */
-export function retrySchedule(policy: DelayPolicy): Schedule.Schedule<Duration.Duration> {
+function retrySchedule(policy: DelayPolicy): Schedule.Schedule<Duration.Duration> {
   const capped = Schedule.exponential(policy.initialDelayMs, policy.factor).pipe(
     Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(policy.maxDelayMs)))),
   );

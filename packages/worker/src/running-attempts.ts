@@ -143,6 +143,6 @@ export class RunningAttempts {
 }
 
 /** The attempt belongs to the key: a call that was lost may be claimed again by this same worker while its old resolver runs. */
-export function keyOf(ref: AttemptRef): string {
+function keyOf(ref: AttemptRef): string {
   return `${ref.id}#${ref.attempt}`;
 }

@@ -65,7 +65,6 @@ function hostileApplication(engine: ReturnType<typeof postgresEngine>, ran: stri
       }),
       throws: raincheck.deferrable(t.procedure.input(z.enum(names)), once).mutation(({ input }): string => {
         ran.push(input);
-        // oxlint-disable-next-line typescript/only-throw-error -- resolvers throw whatever they like; that is the test
         throw thrown[input];
       }),
       ignores: raincheck.deferrable(t.procedure, { ...once, timeout: "200 millis" }).mutation((): Promise<never> => {

@@ -13,7 +13,7 @@ import { inTransaction } from "./transaction.ts";
 const migrations: readonly ((schema: string) => string)[] = [ledger];
 
 /** The version of the ledger that this release writes. */
-export const ledgerVersion = migrations.length;
+const ledgerVersion = migrations.length;
 
 /**
  * Brings the schema up to date, or checks that it is.

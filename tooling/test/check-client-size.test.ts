@@ -1,0 +1,41 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { measureClient } from "../check-client-size.ts";
+import { root } from "../repository.ts";
+
+async function measure(code: string) {
+  const folder = await mkdtemp(join(tmpdir(), "raincheck-size-"));
+  try {
+    await writeFile(join(folder, "index.js"), code);
+    return await measureClient(join(folder, "index.js"));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+it("passes the client", async () => {
+  const { gzipBytes, problems } = await measureClient(join(root, "packages/client/src/index.ts"));
+  expect(problems).toEqual([]);
+  expect(gzipBytes).toBeGreaterThan(1_000);
+});
+
+it.for([
+  ["Node's modules", `import "node:fs"; export const a = 1;`, "The client imports node:fs"],
+  ["Effect", `import { Effect } from "effect"; export const a = Effect;`, "The client imports effect"],
+  [
+    "tRPC's server at run time",
+    `import { observable } from "@trpc/server/observable"; export const a = observable;`,
+    "The client imports @trpc/server/observable",
+  ],
+  // Random digits do not compress to less than four bits each.
+  [
+    "too much",
+    `export const a = "${Array.from({ length: 40_000 }, (_, i) => (((i * i * 7_919 + i * 104_729) % 65_521) % 16).toString(16)).join("")}";`,
+    "more than 8192",
+  ],
+] as const)("refuses %s", async ([, code, says]) => {
+  const { problems } = await measure(code);
+  expect(problems.join("\n")).toContain(says);
+});
