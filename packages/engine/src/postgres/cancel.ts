@@ -12,12 +12,9 @@ export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reade
   return state === null ? null : { cancelled: false, state };
 }
 
-async function cancelRow(
-  { schema, control: sql }: Ledger,
-  target: { id: CallId; reader: Reader },
-  reason: string | null,
-): Promise<boolean> {
-  const rows = await sql`
+async function cancelRow({ schema, control }: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<boolean> {
+  const rows = await control.use(
+    (sql) => sql`
     with cancelled as (
       update ${sql(schema)}.call set
         state = 'cancelled', seq = seq + 1, cancel_reason = ${reason}, worker = null, ended_at = now(), expires_at = null,
@@ -28,12 +25,15 @@ async function cancelRow(
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'cancelled', now(), attempt from cancelled
     )
-    select id from cancelled`;
+    select id from cancelled`,
+  );
   return rows.length > 0;
 }
 
-async function readState({ schema, control: sql }: Ledger, { id, reader }: { id: CallId; reader: Reader }): Promise<CallState | null> {
-  const [row] = await sql<{ state: CallState }[]>`
-    select state from ${sql(schema)}.call where id = ${id} and (principal is null or principal = ${reader.principal})`;
+async function readState({ schema, control }: Ledger, { id, reader }: { id: CallId; reader: Reader }): Promise<CallState | null> {
+  const [row] = await control.use(
+    (sql) => sql<{ state: CallState }[]>`
+    select state from ${sql(schema)}.call where id = ${id} and (principal is null or principal = ${reader.principal})`,
+  );
   return row?.state ?? null;
 }

@@ -37,9 +37,11 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
     for (let more = true; more && claimed.length < request.limit;) {
       const wanted = request.limit - claimed.length;
-      const taken = await ledger.delivery.take(executorOf(transaction), queue, wanted);
-      more = taken.length === wanted;
-      if (taken.length > 0) claimed.push(...(await markRunning(ledger, transaction, { ...request, ids: taken })).map(toClaimedCall));
+      const { ids, acknowledge } = await ledger.delivery.take(executorOf(transaction), queue, wanted);
+      more = ids.length === wanted;
+      if (ids.length === 0) break;
+      const [rows] = await Promise.all([markRunning(ledger, transaction, { ...request, ids }), acknowledge()]);
+      claimed.push(...rows.map(toClaimedCall));
     }
   }
   return claimed;

@@ -37,6 +37,6 @@ export async function commit<TValue>(
 
 async function hasCommitted(ledger: Ledger, attempt: AttemptRef, output: Payload): Promise<boolean> {
   const settling = { attempt, settlement: { type: "succeeded", output } } as const;
-  const [committed] = await whileAvailable("commit", () => settledBefore(ledger, ledger.control, [settling]));
+  const [committed] = await whileAvailable("commit", () => ledger.control.use((sql) => settledBefore(ledger, sql, [settling])));
   return committed === true;
 }

@@ -45,8 +45,9 @@ export async function readEvents(ledger: Ledger, requests: readonly EventsReques
   return pages;
 }
 
-function readRows({ schema, control: sql }: Ledger, requests: readonly EventsRequest[]): Promise<EventRow[]> {
-  return sql<EventRow[]>`
+function readRows({ schema, control }: Ledger, requests: readonly EventsRequest[]): Promise<EventRow[]> {
+  return control.use(
+    (sql) => sql<EventRow[]>`
     select item.request, call.seq as last_seq, event.seq, event.type, event.at, event.attempt, event.body,
       case event.type when 'succeeded' then call.output end as output,
       case when event.type in ('failed', 'expired') then call.failure end as failure,
@@ -59,7 +60,8 @@ function readRows({ schema, control: sql }: Ledger, requests: readonly EventsReq
     left join lateral (
       select * from ${sql(schema)}.event where event.call_id = call.id and event.seq > item.after order by event.seq limit ${pageEvents}
     ) as event on true
-    order by item.request, event.seq`;
+    order by item.request, event.seq`,
+  );
 }
 
 function toEvent(row: EventRow, seq: number): StoredEvent {

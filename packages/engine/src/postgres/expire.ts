@@ -8,8 +8,9 @@ const startByPassed: Failure = { code: "START_BY_PASSED", message: "The call exp
 const deadlinePassed: Failure = { code: "DEADLINE_PASSED", message: "The call expired: its deadline passed before it had ended." };
 
 /** Ends the calls whose time has run out, queued or running. A running attempt learns of it at its next extension. */
-export async function expireDue({ schema, control: sql, wakes }: Ledger): Promise<void> {
-  const rows = await sql<{ id: string }[]>`
+export async function expireDue({ schema, control, wakes }: Ledger): Promise<void> {
+  const rows = await control.use(
+    (sql) => sql<{ id: string }[]>`
     with due as (
       select id from ${sql(schema)}.call where expires_at <= now() order by expires_at limit ${passCalls} for update skip locked
     ), expired as (
@@ -27,6 +28,7 @@ export async function expireDue({ schema, control: sql, wakes }: Ledger): Promis
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'expired', now(), attempt from expired
     )
-    select id from expired`;
+    select id from expired`,
+  );
   wakes.changed(rows.map(({ id }) => id));
 }

@@ -62,12 +62,14 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
   };
 }
 
-async function whatIsDue({ schema, control: sql }: Ledger): Promise<Due> {
-  const [due] = await sql<Due[]>`
+async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
+  const [due] = await control.use(
+    (sql) => sql<Due[]>`
     select
       exists (select from ${sql(schema)}.call where state = 'running' and due_at < now()) as lost,
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
       exists (select from ${sql(schema)}.call where state = 'queued' and due_at < now() - interval '2 seconds') as undelivered,
-      exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`;
+      exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
+  );
   return due ?? { lost: false, expired: false, undelivered: false, retained: false };
 }

@@ -25,8 +25,9 @@ export async function extend(ledger: Ledger, attempts: readonly AttemptRef[], le
   });
 }
 
-function extendRows({ schema, control: sql }: Ledger, attempts: readonly AttemptRef[], leaseMs: number): Promise<LeaseRow[]> {
-  return sql<LeaseRow[]>`
+function extendRows({ schema, control }: Ledger, attempts: readonly AttemptRef[], leaseMs: number): Promise<LeaseRow[]> {
+  return control.use(
+    (sql) => sql<LeaseRow[]>`
     with item as (
       select * from unnest(${attempts.map(({ id }) => id)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) as item (id, attempt)
     ), free as (
@@ -37,5 +38,6 @@ function extendRows({ schema, control: sql }: Ledger, attempts: readonly Attempt
       update ${sql(schema)}.call set due_at = now() + ${leaseMs}::float8 * interval '1 millisecond'
       from free where call.id = free.id
     )
-    select call.id, call.attempt, call.state from ${sql(schema)}.call join item on call.id = item.id`;
+    select call.id, call.attempt, call.state from ${sql(schema)}.call join item on call.id = item.id`,
+  );
 }

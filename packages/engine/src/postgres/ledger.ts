@@ -1,5 +1,5 @@
-import type { Sql } from "postgres";
 import type { Delivery } from "../delivery/delivery.ts";
+import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
 /** What the verbs of the Postgres engine share. */
@@ -7,9 +7,9 @@ export interface Ledger {
   /** A checked identifier, safe to stand in SQL. */
   readonly schema: string;
   /** The engine's own short statements: never shared with the application, so that it cannot starve them. */
-  readonly control: Sql;
+  readonly control: Sessions;
   /** Transactions that hold the application's writes. */
-  readonly application: Sql;
+  readonly application: Sessions;
   readonly delivery: Delivery;
   readonly wakes: Wakes;
 }

@@ -8,7 +8,7 @@
 import type { Sql } from "postgres";
 import { EngineSetupError } from "../engine-errors.ts";
 import { ledger } from "./migrations/0001-ledger.ts";
-import { inTransaction } from "./transaction.ts";
+import { inTransactionOf } from "./transaction.ts";
 
 const migrations: readonly ((schema: string) => string)[] = [ledger];
 
@@ -28,7 +28,7 @@ export async function migrateLedger(sql: Sql, options: { schema: string; migrate
       `The ledger in schema "${schema}" is older than this release of Raincheck (it has version ${await readVersion(sql, schema)}, ${ledgerVersion} is needed): start once with migrate: true, as a role that may create tables.`,
     );
   }
-  await inTransaction(sql, async (transaction) => {
+  await inTransactionOf(sql, async (transaction) => {
     await transaction`select pg_advisory_xact_lock(hashtext(${`raincheck:${schema}`}))`;
     const version = await readVersion(transaction, schema);
     if (version >= ledgerVersion) return;

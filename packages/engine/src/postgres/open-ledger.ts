@@ -1,4 +1,4 @@
-import type { DeliveryFactory } from "../delivery/delivery.ts";
+import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
@@ -9,6 +9,7 @@ import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrate.ts";
 import { reach } from "./reach.ts";
 import { type Report, reportBatch } from "./report.ts";
+import { learnArrayTypes } from "./sessions.ts";
 import { type Settling, settleBatch } from "./settle.ts";
 import { executorOf } from "./transaction.ts";
 import { isRefused } from "./unavailable.ts";
@@ -39,11 +40,8 @@ export interface OpenLedger {
   close(): Promise<void>;
 }
 
-/**
- * Farewells wait this long for statements that are under way, in seconds. postgres.js waits it out to the end when a connection was
- * cut in the middle of a statement, so it is not generous.
- */
-const farewellSeconds = 0.5;
+/** Farewells wait this long for statements that are under way, in milliseconds. */
+const farewellMs = 500;
 
 /** Opens everything a Postgres engine needs; what was opened before a failure is closed again. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
@@ -51,12 +49,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   await using opening = new AsyncDisposableStack();
   // Loaded only where it is used: its package is optional.
   const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
-  const control = opening.adopt(openControl(url), (sql) => sql.end({ timeout: farewellSeconds }));
-  await reach(url, () => migrateLedger(control, { schema, migrate }));
-  const application = opening.adopt(openApplication(url, options.max), (sql) => sql.end({ timeout: farewellSeconds }));
-  const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database: executorOf(control) })), (one) =>
-    one.close(),
-  );
+  const arrays = await reach(url, () => learnArrayTypes(url, (sql) => migrateLedger(sql, { schema, migrate })));
+  const control = opening.adopt(openControl(url, arrays), (sessions) => sessions.end(farewellMs));
+  const application = opening.adopt(openApplication(url, arrays, options.max), (sessions) => sessions.end(farewellMs));
+  const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
+  const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const ledger: Ledger = { schema, control, application, delivery: opened, wakes };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());

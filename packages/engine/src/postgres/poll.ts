@@ -3,12 +3,12 @@
  * It finds what a lost notification did not tell.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Sql } from "postgres";
+import type { Sessions } from "./sessions.ts";
 import type { Subscribers } from "./subscribers.ts";
 
 /** How a poll is started. */
 export interface PollOptions {
-  readonly control: Sql;
+  readonly control: Sessions;
   readonly schema: string;
   readonly pollMs: number;
   /** Those who follow calls, by call id. */
@@ -55,6 +55,8 @@ export function startPoll(options: PollOptions): Poll {
   };
 }
 
-function readSeqs({ control: sql, schema }: PollOptions, ids: readonly string[]): Promise<{ id: string; seq: number }[]> {
-  return sql<{ id: string; seq: number }[]>`select id, seq from ${sql(schema)}.call where id = any(${ids as string[]}::uuid[])`;
+function readSeqs({ control, schema }: PollOptions, ids: readonly string[]): Promise<{ id: string; seq: number }[]> {
+  return control.use(
+    (sql) => sql<{ id: string; seq: number }[]>`select id, seq from ${sql(schema)}.call where id = any(${ids as string[]}::uuid[])`,
+  );
 }

@@ -21,24 +21,25 @@ interface CallRow {
 }
 
 /** See `Engine.read`. */
-export async function read({ schema, control: sql }: Ledger, id: CallId, reader: Reader): Promise<CallRecord | null> {
-  const [row] = await whileAvailable(
-    "read",
-    () => sql<CallRow[]>`
+export async function read({ schema, control }: Ledger, id: CallId, reader: Reader): Promise<CallRecord | null> {
+  const [row] = await whileAvailable("read", () =>
+    control.use(
+      (sql) => sql<CallRow[]>`
       select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
       from ${sql(schema)}.call
       where id = ${id} and (principal is null or principal = ${reader.principal})`,
+    ),
   );
   return row === undefined ? null : toRecord(row);
 }
 
 /** See `Engine.list`. The cursor is the place of the page's last call: `<created_at in microseconds>.<id>`. */
-export async function list({ schema, control: sql }: Ledger, reader: Reader, query: ListQuery): Promise<ListPage> {
+export async function list({ schema, control }: Ledger, reader: Reader, query: ListQuery): Promise<ListPage> {
   if (reader.principal === null) return { calls: [], nextCursor: null };
   const after = parseCursor(query.cursor);
-  const rows = await whileAvailable(
-    "list",
-    () => sql<(CallRow & { created_us: string })[]>`
+  const rows = await whileAvailable("list", () =>
+    control.use(
+      (sql) => sql<(CallRow & { created_us: string })[]>`
       select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
         (extract(epoch from created_at) * 1000000)::bigint as created_us
       from ${sql(schema)}.call
@@ -48,6 +49,7 @@ export async function list({ schema, control: sql }: Ledger, reader: Reader, que
         ${after === null ? sql`` : sql`and (created_at, id) < ('epoch'::timestamptz + ${after.createdUs}::bigint * interval '1 microsecond', ${after.id}::uuid)`}
       order by created_at desc, id desc
       limit ${query.limit + 1}`,
+    ),
   );
   const page = rows.slice(0, query.limit);
   const last = page.at(-1);

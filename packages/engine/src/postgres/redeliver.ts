@@ -13,10 +13,12 @@ const passCalls = 1_000;
  */
 export async function redeliver(ledger: Ledger): Promise<void> {
   const { schema } = ledger;
-  const rows = await ledger.control<{ id: string; queue: string; priority: number }[]>`
-    select id, queue, priority from ${ledger.control(schema)}.call
+  const rows = await ledger.control.use(
+    (sql) => sql<{ id: string; queue: string; priority: number }[]>`
+    select id, queue, priority from ${sql(schema)}.call
     where state = 'queued' and due_at < now() - interval '2 seconds'
-    order by random() limit ${passCalls}`;
+    order by random() limit ${passCalls}`,
+  );
   // In one order everywhere, so that two processes that send the same ids wait for each other in the same order.
   const deliveries = rows.map((row) => ({ ...row, delayMs: 0 })).sort((a, b) => (a.id < b.id ? -1 : 1));
   if (deliveries.length === 0) return;

@@ -15,8 +15,9 @@ export async function reportBatch(ledger: Ledger, reports: readonly Report[]): P
   return reports.map(({ attempt }) => (written.has(fenceOf(attempt)) ? "settled" : "stale"));
 }
 
-function reportRows({ schema, control: sql }: Ledger, reports: readonly Report[]): Promise<AttemptRef[]> {
-  return sql<AttemptRef[]>`
+function reportRows({ schema, control }: Ledger, reports: readonly Report[]): Promise<AttemptRef[]> {
+  return control.use(
+    (sql) => sql<AttemptRef[]>`
     with item as (
       select *, row_number() over one_attempt as place, count(*) over (partition by id, attempt) as places
       from unnest(
@@ -33,7 +34,8 @@ function reportRows({ schema, control: sql }: Ledger, reports: readonly Report[]
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq_before + place, 'progress', now(), attempt, progress from reported join item using (id, attempt)
     )
-    select id, attempt from reported`;
+    select id, attempt from reported`,
+  );
 }
 
 function fenceOf({ id, attempt }: AttemptRef): string {

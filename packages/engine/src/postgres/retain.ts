@@ -1,11 +1,16 @@
 import type { Ledger } from "./ledger.ts";
+import type { Sessions } from "./sessions.ts";
 
 /** Calls deleted in one pass. */
 const passCalls = 1_000;
 
 /** Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted. */
-export async function deleteRetained({ schema, control: sql }: Pick<Ledger, "schema" | "control">): Promise<void> {
-  await sql`
+export async function deleteRetained({
+  schema,
+  control,
+}: Pick<Ledger, "schema"> & { readonly control: Pick<Sessions, "use"> }): Promise<void> {
+  await control.use(
+    (sql) => sql`
     with old as (
       select id from ${sql(schema)}.call
       where state not in ('queued', 'running') and due_at < now()
@@ -13,5 +18,6 @@ export async function deleteRetained({ schema, control: sql }: Pick<Ledger, "sch
     ), gone as (
       delete from ${sql(schema)}.call using old where call.id = old.id returning call.id
     )
-    delete from ${sql(schema)}.event using gone where event.call_id = gone.id`;
+    delete from ${sql(schema)}.event using gone where event.call_id = gone.id`,
+  );
 }

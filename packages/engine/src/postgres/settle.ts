@@ -28,7 +28,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const retrying = new Map(first.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
   const settled = await whileAvailable("settle", () =>
     retrying.size === 0
-      ? settleRows(ledger, ledger.control, first)
+      ? ledger.control.use((sql) => settleRows(ledger, sql, first))
       : inTransaction(ledger.control, async (transaction) => {
           const rows = await settleRows(ledger, transaction, first);
           const back = rows.flatMap(({ id, queue, priority }) => {
@@ -42,7 +42,8 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const ids = new Set(settled.map(({ id }) => id));
   const written = new Set(first.filter(({ attempt }) => ids.has(attempt.id)));
   const refused = settlings.filter((settling) => !written.has(settling));
-  const before = refused.length === 0 ? [] : await whileAvailable("settle", () => settledBefore(ledger, ledger.control, refused));
+  const before =
+    refused.length === 0 ? [] : await whileAvailable("settle", () => ledger.control.use((sql) => settledBefore(ledger, sql, refused)));
   ledger.wakes.changed([...ids]);
   for (const { id, queue } of settled) {
     const settlement = retrying.get(id);

@@ -1,21 +1,91 @@
 /** The one file that opens transactions. */
 import type { Sql, TransactionSql } from "postgres";
 import type { SqlExecutor } from "../delivery/delivery.ts";
+import type { Sessions } from "./sessions.ts";
 
-/** Where a statement can run: a pool, or an open transaction. */
+/** Where a statement can run: a session, or an open transaction. */
 export type Executor = Sql | TransactionSql;
 
-/** Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. */
-export function inTransaction<TValue>(sql: Sql, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
-  // postgres.js types the result as an unwrapped array of promises; `work` gives a single promise.
-  return sql.begin(work) as Promise<TValue>;
+/**
+ * Runs `work` in a transaction: committed when it resolves, rolled back when it rejects. `begin` is not waited for, but travels with
+ * the first statement, for a round trip is most of what a small statement costs.
+ *
+ * The transaction that `work` is handed refuses every statement once it is over: what a careless `work` leaves running must not
+ * meet the session's next user.
+ */
+export function inTransaction<TValue>(sessions: Sessions, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
+  return sessions.use((session) => inTransactionOf(session, work));
+}
+
+/** As {@link inTransaction}, on a session that is at hand and nobody else uses. */
+export async function inTransactionOf<TValue>(session: Sql, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
+  const { transaction, revoke } = revocable(session);
+  try {
+    // When it fails, so does every statement behind it.
+    session
+      .unsafe("begin")
+      .execute()
+      .catch(() => undefined);
+    const value = await work(transaction);
+    revoke();
+    const { command } = await session.unsafe("commit");
+    // Postgres makes a rollback of it when a statement has failed, even if `work` did not mind.
+    if (command !== "COMMIT") throw new Error("The transaction was rolled back, because one of its statements had failed.");
+    return value;
+  } catch (error) {
+    revoke();
+    await session.unsafe("rollback").catch(() => undefined);
+    throw error;
+  }
 }
 
 /** What a delivery gets to run its own statements with. */
 export function executorOf(sql: Executor): SqlExecutor {
   return {
     async execute(text, values = []) {
-      return { rows: await sql.unsafe(text, values as never[], { prepare: values.length > 0 }) };
+      // Prepared, also without values: a delivery's statements are few and costly to plan.
+      return { rows: await sql.unsafe(text, values as never[], prepared) };
     },
   };
 }
+
+/** postgres.js sends a statement without values unprepared, unless told `simple: false`, which its types do not have. */
+const prepared = { prepare: true, simple: false };
+
+/** A session as postgres.js would hand it to a transaction: with `savepoint`, and without what would leave the transaction. */
+function revocable(session: Sql): { transaction: TransactionSql; revoke: () => void } {
+  let over = false;
+  let savepoints = 0;
+  const refuseIfOver = () => {
+    if (over) throw new Error("This transaction is over: await its statements before the function that was handed it returns.");
+  };
+
+  async function savepoint(name: string | Work, given?: Work): Promise<unknown> {
+    const work = typeof name === "string" ? given : name;
+    const id = `raincheck_${++savepoints}`;
+    await transaction.unsafe(`savepoint ${id}`);
+    try {
+      const value = await work?.(transaction);
+      await transaction.unsafe(`release savepoint ${id}`);
+      return value;
+    } catch (error) {
+      await transaction.unsafe(`rollback to savepoint ${id}`);
+      throw error;
+    }
+  }
+
+  const own: Readonly<Record<string, unknown>> = { savepoint, begin: undefined, reserve: undefined, end: undefined, close: undefined };
+  const transaction = new Proxy(session, {
+    apply(target, self, args) {
+      refuseIfOver();
+      return Reflect.apply(target, self, args);
+    },
+    get(target, property, receiver) {
+      refuseIfOver();
+      return typeof property === "string" && property in own ? own[property] : Reflect.get(target, property, receiver);
+    },
+  }) as unknown as TransactionSql;
+  return { transaction, revoke: () => void (over = true) };
+}
+
+type Work = (transaction: TransactionSql) => Promise<unknown>;

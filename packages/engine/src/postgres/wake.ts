@@ -10,11 +10,12 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CallId } from "@raincheck/protocol";
-import type { Sql, TransactionSql } from "postgres";
+import type { TransactionSql } from "postgres";
 import { groupCommit } from "../group-commit.ts";
 import { type Delays, delays } from "./delays.ts";
 import { type Listener, startListener } from "./listen.ts";
 import { type Poll, startPoll } from "./poll.ts";
+import type { Sessions } from "./sessions.ts";
 import type { Subscribers } from "./subscribers.ts";
 
 /** See the file's head. */
@@ -39,7 +40,7 @@ export interface Followers {
 /** How wakes are made. */
 export interface WakesOptions {
   readonly url: string;
-  readonly control: Sql;
+  readonly control: Sessions;
   readonly schema: string;
   readonly followers: Followers;
   /** `false`: no LISTEN and no NOTIFY; everything is found by the poll. */
@@ -63,7 +64,7 @@ export function openWakes(options: WakesOptions): Wakes {
   const notify = groupCommit<string, void>({
     maxItems: 5_000,
     async write(words) {
-      await control`select pg_notify(${channel}, payload) from unnest(${payloads(self, words)}::text[]) as payload`;
+      await control.use((sql) => sql`select pg_notify(${channel}, payload) from unnest(${payloads(self, words)}::text[]) as payload`);
       return words.map(() => undefined);
     },
   });

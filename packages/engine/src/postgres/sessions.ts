@@ -1,0 +1,192 @@
+/**
+ * Sessions: connections that live once.
+ *
+ * A pool of postgres.js reconnects under the hands of whoever uses it, and then two things happen that a ledger cannot have
+ * (release 3.4.9): a statement of a transaction whose connection has died is written to a socket that is no more, which ends
+ * the process with an exception that nobody can catch (github.com/porsager/postgres/issues/1208), and the types that each new
+ * connection asks for reject unheard when it dies in that moment. So a session is one instance of postgres.js with one
+ * connection, which is refused a second one. When it breaks, what it was doing rejects, it is dropped, and the next user gets
+ * another.
+ */
+import { Socket, connect } from "node:net";
+import postgres, { type Options, type Sql } from "postgres";
+
+/** How sessions are made. */
+export interface SessionsOptions {
+  readonly url: string;
+  /** Sessions at once, at most. Whoever comes when all are in use waits for the first that is free. */
+  readonly max: number;
+  /** For postgres.js, beyond what every session has. */
+  readonly connection: NonNullable<Options<Record<never, never>>["connection"]>;
+  /** How arrays are read and written, as another session has learned it of the server. */
+  readonly arrays: ArrayTypes;
+}
+
+/** What postgres.js learns of the server's array types when it connects. */
+export type ArrayTypes = Pick<Sql["options"], "parsers" | "serializers">;
+
+/** A bounded number of sessions. */
+export interface Sessions {
+  /** Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other. */
+  use<TValue>(work: (session: Sql) => Promise<TValue>): Promise<TValue>;
+  /** Waits `timeoutMs` for the sessions that are in use, and closes all. Further uses reject. */
+  end(timeoutMs: number): Promise<void>;
+}
+
+interface Session {
+  readonly sql: Sql;
+  /** Set when its connection has closed. */
+  broken: boolean;
+  /** Rejects when its connection closes. */
+  readonly closed: Promise<never>;
+}
+
+/** Postgres is near: a connection that takes longer is not coming. */
+const connectTimeoutSeconds = 5;
+
+/** Makes sessions; none is opened before it is used. */
+export function openSessions(options: SessionsOptions): Sessions {
+  const idle: Session[] = [];
+  const inUse = new Set<Session>();
+  const waiting: { take: (session: Session) => void; refuse: (error: Error) => void }[] = [];
+  let ended = false;
+  let drained = () => {};
+
+  function acquire(): Session | Promise<Session> {
+    if (ended) throw closed("CONNECTION_ENDED");
+    const found = idle.pop() ?? (inUse.size < options.max ? openSession(options) : null);
+    if (found === null) return new Promise((take, refuse) => waiting.push({ take, refuse }));
+    inUse.add(found);
+    return found.broken ? reopen(found) : found;
+  }
+
+  function reopen(broken: Session): Session {
+    drop(broken);
+    const session = openSession(options);
+    inUse.add(session);
+    return session;
+  }
+
+  function release(session: Session): void {
+    const next = waiting.shift();
+    if (next !== undefined) return next.take(session.broken ? reopen(session) : session);
+    inUse.delete(session);
+    if (session.broken || ended) void close(session);
+    else idle.push(session);
+    if (ended && inUse.size === 0) drained();
+  }
+
+  function drop(session: Session): void {
+    inUse.delete(session);
+    void close(session);
+  }
+
+  return {
+    async use(work) {
+      const session = await acquire();
+      try {
+        // postgres.js does not reject a statement that is sent between a socket's error and its close.
+        return await Promise.race([work(session.sql), session.closed]);
+      } finally {
+        release(session);
+      }
+    },
+    async end(timeoutMs) {
+      ended = true;
+      for (const { refuse } of waiting.splice(0)) refuse(closed("CONNECTION_ENDED"));
+      if (inUse.size > 0) {
+        let timer: NodeJS.Timeout | undefined;
+        await new Promise<void>((resolve) => {
+          drained = resolve;
+          timer = setTimeout(resolve, timeoutMs);
+        });
+        clearTimeout(timer);
+      }
+      await Promise.all([...idle.splice(0), ...inUse].map(close));
+    },
+  };
+}
+
+/**
+ * Opens one connection that asks the server for its array types, for the sessions that follow.
+ *
+ * @param work what else there is to do on it, before it closes.
+ */
+export async function learnArrayTypes(url: string, work: (sql: Sql) => Promise<void>): Promise<ArrayTypes> {
+  const sql = postgres(url, {
+    max: 1,
+    connect_timeout: connectTimeoutSeconds,
+    onnotice: () => undefined,
+    connection: { application_name: "raincheck start" },
+  });
+  try {
+    // The types are asked for before the first statement is sent.
+    await sql`select`;
+    await work(sql);
+    return { parsers: sql.options.parsers, serializers: sql.options.serializers };
+  } finally {
+    await sql.end({ timeout: 1 });
+  }
+}
+
+function openSession({ url, connection, arrays }: SessionsOptions): Session {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => undefined);
+  // postgres.js reads `socket` from its options, though its types do not say so.
+  const once: Options<Record<never, never>> & { socket: (target: SocketTarget) => Promise<Socket> } = {
+    max: 1,
+    max_lifetime: null,
+    fetch_types: false,
+    keep_alive: 10,
+    connect_timeout: connectTimeoutSeconds,
+    backoff: false,
+    onnotice: () => undefined,
+    onclose: () => {
+      session.broken = true;
+      reject(closed("CONNECTION_CLOSED"));
+    },
+    connection,
+    socket: connectOnce(),
+  };
+  const sql = postgres(url, once);
+  Object.assign(sql.options.parsers, arrays.parsers);
+  Object.assign(sql.options.serializers, arrays.serializers);
+  const session: Session = { sql, broken: false, closed: promise };
+  return session;
+}
+
+interface SocketTarget {
+  readonly host: readonly string[];
+  readonly port: readonly number[];
+  /** Of a Unix socket; `false` or empty without one. */
+  readonly path?: string | false;
+}
+
+/**
+ * Connects the first time, and gives every further time a socket that closes at once: postgres.js rejects what waits for a
+ * connection only when one has closed under it. Nor is the first one waited for; what is written before it is connected is kept.
+ */
+function connectOnce(): (target: SocketTarget) => Promise<Socket> {
+  let used = false;
+  return async ({ host, port, path }) => {
+    if (used) {
+      const refused = new Socket();
+      setImmediate(() => refused.destroy(closed("CONNECTION_CLOSED")));
+      return refused;
+    }
+    used = true;
+    const socket = typeof path === "string" && path !== "" ? connect(path) : connect(port[0] ?? 5432, host[0]);
+    // postgres.js takes the name that a certificate must have from here.
+    return Object.assign(socket, { host: host[0], port: port[0] });
+  };
+}
+
+async function close({ sql }: Session): Promise<void> {
+  await sql.end({ timeout: 0 }).catch(() => undefined);
+}
+
+function closed(code: "CONNECTION_CLOSED" | "CONNECTION_ENDED"): Error {
+  return Object.assign(new Error(code === "CONNECTION_ENDED" ? "The sessions were ended." : "The session's connection has closed."), {
+    code,
+  });
+}
