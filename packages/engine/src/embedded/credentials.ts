@@ -14,7 +14,7 @@ export interface Credentials {
 export const role = "raincheck";
 
 /** The database that every cluster has from its birth. */
-export const database = "postgres";
+const database = "postgres";
 
 /** Credentials nobody knows. */
 export function makeCredentials(): Credentials {

@@ -14,7 +14,7 @@ export interface OsUser {
 const createdName = "raincheck";
 
 /** Whether this process runs as root, under which Postgres refuses to start. */
-export function isRoot(): boolean {
+function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
