@@ -79,11 +79,14 @@ describe.each([{ listen: true }, { listen: false }])("listen: $listen", (options
   test("an unknown and a malformed id are refused by every verb", async () => {
     await using app = await runHostileApplication(options);
     const { calls } = app.trpc;
-    for (const verb of [calls.get.query({ id: unknownId }), calls.wait.query({ id: unknownId }), calls.cancel.mutate({ id: unknownId })]) {
-      await expect(verb).rejects.toMatchObject({ data: { code: "NOT_FOUND" } });
+    const id = unknownId;
+    for (const ask of [() => calls.get.query({ id }), () => calls.wait.query({ id }), () => calls.cancel.mutate({ id })]) {
+      await expect(ask()).rejects.toMatchObject({ data: { code: "NOT_FOUND" } });
     }
-    for (const id of ["", "1; drop table call", `${unknownId} `]) {
-      await expect(calls.get.query({ id })).rejects.toMatchObject({ data: { code: expect.stringMatching(/^(BAD_REQUEST|NOT_FOUND)$/) } });
+    for (const malformed of ["", "1; drop table call", `${unknownId} `]) {
+      await expect(calls.get.query({ id: malformed })).rejects.toMatchObject({
+        data: { code: expect.stringMatching(/^(BAD_REQUEST|NOT_FOUND)$/) },
+      });
     }
     await expect(app.defer.echo.attach(unknownId).result()).rejects.toMatchObject({ data: { code: "NOT_FOUND" } });
   });

@@ -50,6 +50,8 @@ test("colours are for terminals, and not for those who want none", () => {
   vi.stubEnv("NO_COLOR", undefined);
   vi.stubEnv("FORCE_COLOR", undefined);
   vi.stubEnv("NODE_DISABLE_COLORS", undefined);
+  // On a CI machine Node counts no terminal as one with colours.
+  vi.stubEnv("CI", undefined);
   vi.stubEnv("TERM", "xterm-256color");
   expect(paper({ isTTY: true }).screen.style("red", "x")).toBe("\u001B[31mx\u001B[39m");
   expect(paper({ isTTY: false }).screen.style("red", "x")).toBe("x");
