@@ -34,14 +34,21 @@ export interface DeliveryConnection {
   readonly migrate: boolean;
 }
 
+/** What {@link Delivery.take} took. */
+export interface Taken {
+  readonly ids: readonly CallId[];
+  /** Removes them for good, in the transaction that took them. */
+  acknowledge(): Promise<void>;
+}
+
 /** An open delivery. */
 export interface Delivery {
   /** Makes the queues known; idempotent. */
   prepare(queues: readonly string[]): Promise<void>;
   /** Sends ids, in the caller's transaction. An id that is already waiting is left as it is. */
   send(transaction: SqlExecutor, deliveries: readonly Delivered[]): Promise<void>;
-  /** Takes and acknowledges up to `limit` ids of one queue, by priority, then age, in the caller's transaction. */
-  take(transaction: SqlExecutor, queue: string, limit: number): Promise<readonly CallId[]>;
+  /** Takes up to `limit` ids of one queue, by priority, then age, in the caller's transaction. They are to be acknowledged in the same. */
+  take(transaction: SqlExecutor, queue: string, limit: number): Promise<Taken>;
   close(): Promise<void>;
 }
 

@@ -2,7 +2,7 @@
  * Delivery by pg-boss: one job per waiting call, its id the call's id, its data empty.
  *
  * pg-boss's own worker loop, expiry, retries and notifications are not used; see `delivery.ts` for what takes their place.
- * Taking is `fetch` and then `deleteJob` of exactly the attempts that were fetched (`{ id, retryCount }`), both in the
+ * Taking is `fetch`, acknowledging is `deleteJob` of exactly the attempts that were fetched (`{ id, retryCount }`), both in the
  * claiming transaction.
  */
 import { type ConstructorOptions, PgBoss } from "pg-boss";
@@ -71,10 +71,13 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
     async take(transaction, queue, limit) {
       const db = adapt(transaction);
       const jobs = await boss.fetch(jobQueue(queue), { batchSize: limit, db });
-      if (jobs.length === 0) return [];
       const attempts = jobs.map(({ id, retryCount }) => ({ id, retryCount }));
-      await boss.deleteJob(jobQueue(queue), attempts, { db });
-      return jobs.map(({ id }) => id);
+      return {
+        ids: jobs.map(({ id }) => id),
+        async acknowledge() {
+          await boss.deleteJob(jobQueue(queue), attempts, { db });
+        },
+      };
     },
     close: () => boss.stop({ graceful: false, close: false }),
   };

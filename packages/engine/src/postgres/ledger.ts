@@ -1,5 +1,6 @@
 import type { Sql } from "postgres";
 import type { Delivery } from "../delivery/delivery.ts";
+import type { Gate } from "./gate.ts";
 import type { Wakes } from "./wake.ts";
 
 /** What the verbs of the Postgres engine share. */
@@ -12,4 +13,5 @@ export interface Ledger {
   readonly application: Sql;
   readonly delivery: Delivery;
   readonly wakes: Wakes;
+  readonly gate: Gate;
 }

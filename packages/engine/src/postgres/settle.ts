@@ -6,7 +6,7 @@
  */
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Executor, executorOf, inTransaction } from "./transaction.ts";
+import { type Executor, executorOf, inOwnTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** One attempt and how it ends. */
@@ -19,6 +19,8 @@ interface SettledRow {
   readonly id: string;
   readonly queue: string;
   readonly priority: number;
+  /** `null`: the call is not limited. */
+  readonly limited_path: string | null;
 }
 
 /** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
@@ -29,7 +31,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const settled = await whileAvailable("settle", () =>
     retrying.size === 0
       ? settleRows(ledger, ledger.control, first)
-      : inTransaction(ledger.control, async (transaction) => {
+      : inOwnTransaction(ledger.control, async (transaction) => {
           const rows = await settleRows(ledger, transaction, first);
           const back = rows.flatMap(({ id, queue, priority }) => {
             const settlement = retrying.get(id);
@@ -44,6 +46,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const refused = settlings.filter((settling) => !written.has(settling));
   const before = refused.length === 0 ? [] : await whileAvailable("settle", () => settledBefore(ledger, ledger.control, refused));
   ledger.wakes.changed([...ids]);
+  void ledger.gate.open(settled.map((row) => row.limited_path));
   for (const { id, queue } of settled) {
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
@@ -78,12 +81,13 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
         expires_at = case item.type when 'retrying' then call.deadline end
       from item
       where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body
+      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body,
+        case when call.concurrency is not null then call.path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, type, now(), attempt, body from settled
     )
-    select id, queue, priority from settled`;
+    select id, queue, priority, limited_path from settled`;
 }
 
 /** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */

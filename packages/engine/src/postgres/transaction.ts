@@ -11,11 +11,20 @@ export function inTransaction<TValue>(sql: Sql, work: (transaction: TransactionS
   return sql.begin(work) as Promise<TValue>;
 }
 
+/** The engine's own short transaction. */
+export function inOwnTransaction<TValue>(sql: Sql, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
+  return inTransaction(sql, work);
+}
+
 /** What a delivery gets to run its own statements with. */
 export function executorOf(sql: Executor): SqlExecutor {
   return {
     async execute(text, values = []) {
-      return { rows: await sql.unsafe(text, values as never[], { prepare: values.length > 0 }) };
+      // Prepared, also without values: a delivery's statements are few and costly to plan.
+      return { rows: await sql.unsafe(text, values as never[], prepared) };
     },
   };
 }
+
+/** postgres.js sends a statement without values unprepared, unless told `simple: false`, which its types do not have. */
+const prepared = { prepare: true, simple: false };
