@@ -34,6 +34,12 @@ export interface NewCall {
   /** `null`: no key, always a new call. */
   readonly idempotencyKey: string | null;
   readonly priority: number;
+  /**
+   * How many attempts of limited calls with this path may run at once, over all workers and queues, for this one to begin, itself
+   * included; what the policy said at its acceptance. `null`: no limit; the call neither waits for others nor counts for them.
+   * Limited calls of one path begin in the order of a claim: where the first has no room, those behind it wait too.
+   */
+  readonly concurrency: number | null;
   /** 0: at once. */
   readonly delayMs: number;
   /** `null`: no limit. Counted from the acceptance, `delayMs` included. */
@@ -187,7 +193,10 @@ export interface Engine<TTransaction = unknown> {
    */
   accept(call: NewCall, options?: { readonly transaction?: TTransaction | undefined }): Promise<Acceptance>;
 
-  /** Takes up to `limit` runnable calls, in order of priority, then age; an empty list when there are none. */
+  /**
+   * Takes up to `limit` runnable calls, in order of priority, then age; an empty list when there are none. A call whose path has no
+   * room (see {@link NewCall.concurrency}) is not runnable, and holds up no other path.
+   */
   claim(request: ClaimRequest): Promise<readonly ClaimedCall[]>;
 
   /**

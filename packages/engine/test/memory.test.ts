@@ -22,6 +22,7 @@ describeEngine({
         "what one engine does wakes the subscribers of another",
         "what one engine accepts or gives back is claimed by another that waits",
         "claims of two engines at once never hand one call to both",
+        "claims of two engines at once never exceed a limit",
         "acceptances of one key by two engines at once make one call",
         "a cancel by one engine is told to the attempt at another",
         "the calls of an engine that stopped are found by another, and the stopped one's attempts are stale",

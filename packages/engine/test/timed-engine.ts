@@ -18,6 +18,7 @@ export function newCall(given: Partial<NewCall> = {}): NewCall {
     context: "{}",
     idempotencyKey: null,
     priority: 0,
+    concurrency: null,
     delayMs: 0,
     startByMs: null,
     deadlineMs: null,

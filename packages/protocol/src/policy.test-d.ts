@@ -19,6 +19,7 @@ describe("PolicyOptions", () => {
       deadline: "2 hours",
       retention: "7 days",
       priority: 0,
+      concurrency: 1,
       mode: "required",
       maxInputBytes: 1,
       maxOutputBytes: 1,
@@ -36,6 +37,8 @@ describe("PolicyOptions", () => {
     void ({ timeoutMs: 120_000 } satisfies PolicyOptions);
     // @ts-expect-error attempts belong to retry
     void ({ attempts: 3 } satisfies PolicyOptions);
+    // @ts-expect-error no limit is said by leaving it out
+    void ({ concurrency: null } satisfies PolicyOptions);
     // @ts-expect-error no such mode
     void ({ mode: "always" } satisfies PolicyOptions);
     // @ts-expect-error an option is left out, not set to undefined
@@ -48,6 +51,7 @@ describe("Policy", () => {
     expectTypeOf<Policy>().toEqualTypeOf<Required<Policy>>();
     expectTypeOf<Policy["timeoutMs"]>().toEqualTypeOf<number>();
     expectTypeOf<Policy["deadlineMs"]>().toEqualTypeOf<number | null>();
+    expectTypeOf<Policy["concurrency"]>().toEqualTypeOf<number | null>();
     expectTypeOf<Policy["retry"]["when"]>().toEqualTypeOf<((error: unknown) => boolean) | null>();
   });
 });

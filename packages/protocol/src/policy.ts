@@ -21,6 +21,11 @@ export interface PolicyOptions {
   readonly retention?: Duration;
   /** Calls with a higher number are delivered first; a whole number from -1000 to 1000. Default 0. */
   readonly priority?: number;
+  /**
+   * Attempts of this procedure that run at once, over all workers; a whole number from 1 to 10,000. A call for which there is no
+   * room waits without a worker and in nobody's way. Each call keeps the number that it was accepted with. Default: no limit.
+   */
+  readonly concurrency?: number;
   /** Whether the procedure may (`"optional"`), must (`"required"`) or must not (`"forbidden"`) be called in async mode. Default `"optional"`. */
   readonly mode?: PolicyMode;
   /** The largest input that is accepted, in bytes of its stored form. Default 1 MiB. */
@@ -57,6 +62,8 @@ export interface Policy {
   readonly deadlineMs: number | null;
   readonly retentionMs: number;
   readonly priority: number;
+  /** `null`: no limit. */
+  readonly concurrency: number | null;
   readonly mode: PolicyMode;
   readonly maxInputBytes: number;
   readonly maxOutputBytes: number;
@@ -82,6 +89,7 @@ const knownOptions: readonly string[] = [
   "deadline",
   "retention",
   "priority",
+  "concurrency",
   "mode",
   "maxInputBytes",
   "maxOutputBytes",
@@ -112,6 +120,7 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
     deadlineMs: options.deadline === undefined ? null : positiveMs(options.deadline, "deadline"),
     retentionMs: toMs(options.retention ?? "7 days", "retention"),
     priority: wholeNumber(options.priority ?? 0, "priority", { min: -1000, max: 1000 }),
+    concurrency: options.concurrency === undefined ? null : wholeNumber(options.concurrency, "concurrency", { min: 1, max: 10_000 }),
     mode,
     maxInputBytes: wholeNumber(options.maxInputBytes ?? 1_048_576, "maxInputBytes", { min: 1, max: limits.payloadBytes }),
     maxOutputBytes: wholeNumber(options.maxOutputBytes ?? 16 * 1_048_576, "maxOutputBytes", { min: 1, max: limits.payloadBytes }),

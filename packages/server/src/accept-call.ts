@@ -48,6 +48,7 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
         principal: reader.principal,
         input: payload,
         context,
+        concurrency: policy.concurrency,
         retentionMs: policy.retentionMs,
         ...resolved,
       },

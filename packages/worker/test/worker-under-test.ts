@@ -123,6 +123,7 @@ export function newCall(path: string, given: Partial<NewCall> = {}): NewCall {
     context: "null",
     idempotencyKey: null,
     priority: 0,
+    concurrency: null,
     delayMs: 0,
     startByMs: null,
     deadlineMs: null,

@@ -3,6 +3,7 @@ import { accessTheme } from "./access.ts";
 import { cancelTheme } from "./cancel.ts";
 import { claimTheme } from "./claim.ts";
 import { commitTheme } from "./commit.ts";
+import { concurrencyTheme } from "./concurrency.ts";
 import { eventsTheme } from "./events.ts";
 import { expiryTheme } from "./expiry.ts";
 import { idempotencyTheme } from "./idempotency.ts";
@@ -22,6 +23,7 @@ export const themes = [
   acceptTheme,
   idempotencyTheme,
   claimTheme,
+  concurrencyTheme,
   leaseTheme,
   reportTheme,
   settleTheme,

@@ -61,6 +61,7 @@ export class Trial {
       context: `{"userId":7}`,
       idempotencyKey: null,
       priority: 0,
+      concurrency: null,
       delayMs: 0,
       startByMs: null,
       deadlineMs: null,

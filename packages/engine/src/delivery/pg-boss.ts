@@ -57,7 +57,11 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
     await withOwnPool(async (own) => {
       for (const queue of missing) await own.createQueue(jobQueue(queue), { retentionSeconds: keptSeconds, policy: "standard" });
     });
-    for (const queue of missing) prepared.add(jobQueue(queue));
+    for (const queue of missing) {
+      // pg-boss reads about a queue when it first meets it: here, and not in a transaction that holds a session already.
+      await boss.findJobs(jobQueue(queue), { key: "none" });
+      prepared.add(jobQueue(queue));
+    }
   }
 
   return {

@@ -75,7 +75,9 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
     countState(before.state, -1);
     countState(after.state, 1);
     place(call, now);
-    if (before.state === "running" && after.state !== "running" && concurrency !== Infinity) wakeRunnableQueues();
+    if (before.state !== after.state && after.state !== "running" && (concurrency !== Infinity || call.given.concurrency !== null)) {
+      wakeRunnableQueues();
+    }
     return result;
   }
 
@@ -93,7 +95,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
     if (state === "queued" || state === "running") count[state] += by;
   }
 
-  /** A place is free under `concurrency`, and a call of any queue may take it. */
+  /** A place is free under `concurrency`, or the limit of a path, and a call of any queue may take it. */
   function wakeRunnableQueues(): void {
     for (const queue of ledger.runnableQueues()) queueWakes.changed(queue);
   }

@@ -8,7 +8,10 @@ export class MemoryLedger {
   readonly #calls = new Map<CallId, MemoryCall>();
   readonly #byKey = new Map<string, MemoryCall>();
   readonly #byPrincipal = new Map<string, Set<MemoryCall>>();
-  readonly #runnable = new Map<string, Heap<MemoryCall>>();
+  /** By queue: calls without a limit stand in one line, limited calls in one for each path. */
+  readonly #runnable = new Map<string, Map<string | null, Heap<MemoryCall>>>();
+  /** By path, the limited calls that run. */
+  readonly #limited = new Map<string, Set<MemoryCall>>();
   readonly #due = new Heap<Due>((one, other) => one.ms < other.ms);
   readonly #dueOf = new Map<MemoryCall, Due>();
 
@@ -27,17 +30,23 @@ export class MemoryLedger {
     return [...(this.#byPrincipal.get(principal) ?? [])];
   }
 
-  /** The call of these queues to claim first, by priority, then age. */
+  /** The call of these queues to claim first, by priority, then age, of those whose path has room. */
   firstRunnable(queues: readonly string[]): MemoryCall | undefined {
     let first: MemoryCall | undefined;
     for (const queue of queues) {
-      const call = this.#runnable.get(queue)?.first();
-      if (call !== undefined && (first === undefined || runsBefore(call, first))) first = call;
+      for (const line of this.#runnable.get(queue)?.values() ?? []) {
+        const call = line.first();
+        if (call !== undefined && this.#hasRoom(call) && (first === undefined || runsBefore(call, first))) first = call;
+      }
     }
     return first;
   }
 
-  /** The queues that have a call to claim. */
+  #hasRoom({ given: { path, concurrency } }: MemoryCall): boolean {
+    return concurrency === null || (this.#limited.get(path)?.size ?? 0) < concurrency;
+  }
+
+  /** The queues that have a call to claim, if its path has room. */
   runnableQueues(): readonly string[] {
     return [...this.#runnable.keys()];
   }
@@ -68,7 +77,7 @@ export class MemoryLedger {
   /**
    * Puts a call where it belongs after it changed.
    *
-   * @returns whether it may be claimed.
+   * @returns whether it may be claimed, if its path has room.
    */
   place(call: MemoryCall, nowMs: number): boolean {
     const due = this.#dueOf.get(call) ?? { call, ms: 0 };
@@ -76,14 +85,17 @@ export class MemoryLedger {
     this.#dueOf.set(call, due);
     this.#due.put(due);
 
+    this.#placeLimited(call);
     if (!call.isRunnable(nowMs)) {
       this.#removeRunnable(call);
       return false;
     }
     const { queue } = call.given;
-    const runnable = this.#runnable.get(queue) ?? new Heap(runsBefore);
-    this.#runnable.set(queue, runnable);
-    runnable.put(call);
+    const lines = this.#runnable.get(queue) ?? new Map<string | null, Heap<MemoryCall>>();
+    this.#runnable.set(queue, lines);
+    const line = lines.get(lineOf(call)) ?? new Heap(runsBefore);
+    lines.set(lineOf(call), line);
+    line.put(call);
     return true;
   }
 
@@ -105,15 +117,32 @@ export class MemoryLedger {
 
   #removeRunnable(call: MemoryCall): void {
     const { queue } = call.given;
-    const runnable = this.#runnable.get(queue);
-    runnable?.remove(call);
-    if (runnable?.size === 0) this.#runnable.delete(queue);
+    const lines = this.#runnable.get(queue);
+    const line = lines?.get(lineOf(call));
+    line?.remove(call);
+    if (line?.size === 0) lines?.delete(lineOf(call));
+    if (lines?.size === 0) this.#runnable.delete(queue);
+  }
+
+  #placeLimited(call: MemoryCall): void {
+    const { path, concurrency } = call.given;
+    if (concurrency === null) return;
+    const running = this.#limited.get(path) ?? new Set();
+    if (call.folded.state === "running") running.add(call);
+    else running.delete(call);
+    if (running.size === 0) this.#limited.delete(path);
+    else this.#limited.set(path, running);
   }
 }
 
 interface Due {
   readonly call: MemoryCall;
   ms: number;
+}
+
+/** The path whose limit the call waits for; `null`: it waits for none. */
+function lineOf({ given: { path, concurrency } }: MemoryCall): string | null {
+  return concurrency === null ? null : path;
 }
 
 function runsBefore(one: MemoryCall, other: MemoryCall): boolean {

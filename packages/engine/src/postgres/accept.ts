@@ -10,7 +10,7 @@ import type { TransactionSql } from "postgres";
 import { IdempotencyConflict } from "../engine-errors.ts";
 import type { Acceptance, NewCall } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
-import { executorOf, inTransaction } from "./transaction.ts";
+import { type Executor, executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** What became of one call: accepted, or refused alone. */
@@ -18,13 +18,19 @@ export type AcceptResult = Acceptance | IdempotencyConflict;
 
 /** Accepts a batch in a transaction of its own, and wakes the workers. */
 export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Promise<AcceptResult[]> {
-  await ledger.delivery.prepare(queuesOf(calls));
+  await whileAvailable("accept", () => ledger.delivery.prepare(queuesOf(calls)));
   const results = await whileAvailable("accept", () =>
-    inTransaction(ledger.control, (transaction) => acceptIn(ledger, transaction, calls)),
+    inTransaction(ledger.control, (transaction) =>
+      acceptIn(
+        ledger,
+        transaction,
+        calls.map((call) => toRow(call, isParked(call))),
+      ),
+    ),
   );
   for (const [index, call] of calls.entries()) {
     const result = results[index];
-    if (result instanceof IdempotencyConflict || !result?.created) continue;
+    if (result instanceof IdempotencyConflict || !result?.created || isParked(call)) continue;
     ledger.wakes.runnable(call.queue, call.delayMs);
   }
   return results;
@@ -32,21 +38,28 @@ export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Pr
 
 /** Accepts one call in the caller's own transaction. The wake goes with its commit. */
 export async function acceptWith(ledger: Ledger, transaction: TransactionSql, call: NewCall): Promise<AcceptResult> {
-  await ledger.delivery.prepare([call.queue]);
-  const [result] = await acceptIn(ledger, transaction, [call]);
+  await whileAvailable("accept", () => ledger.delivery.prepare([call.queue]));
+  // Nobody here sees the commit, after which the gate would have to be opened: it has its delivery, come what may.
+  const [result] = await acceptIn(ledger, transaction, [toRow(call, false)]);
   if (result === undefined) throw new Error("accept answered nothing for a call");
   if (!(result instanceof IdempotencyConflict) && result.created) await ledger.wakes.runnableOnCommit(transaction, call.queue);
   return result;
 }
 
-async function acceptIn(ledger: Ledger, transaction: TransactionSql, calls: readonly NewCall[]): Promise<AcceptResult[]> {
+/** Whether a call that is accepted without a transaction of its caller waits at the gate, which is to be opened for it. */
+export function isParked(call: NewCall): boolean {
+  return call.concurrency !== null && call.delayMs === 0;
+}
+
+async function acceptIn(ledger: Ledger, transaction: Executor, given: readonly Row[]): Promise<AcceptResult[]> {
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
-  const rows = calls.map(toRow).sort((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
+  const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
   const created = await insert(ledger, transaction, rows);
-  const fresh = calls.filter((call) => created.has(call.id));
-  if (fresh.length > 0) await ledger.delivery.send(executorOf(transaction), fresh);
+  const fresh = given.filter(({ call }) => created.has(call.id));
+  const delivered = fresh.filter(({ parked }) => !parked).map(({ call }) => call);
+  if (delivered.length > 0) await ledger.delivery.send(executorOf(transaction), delivered);
   const known =
-    fresh.length === calls.length
+    fresh.length === given.length
       ? []
       : await lookUp(
           ledger,
@@ -55,15 +68,15 @@ async function acceptIn(ledger: Ledger, transaction: TransactionSql, calls: read
         );
   const taken = new Set<string>();
   return rows
-    .map((row): [NewCall, AcceptResult] => {
+    .map((row): [Row, AcceptResult] => {
       // One id may stand twice in a batch, when a caller repeats itself: only the first made the row.
       if (created.has(row.call.id) && !taken.has(row.call.id)) {
         taken.add(row.call.id);
-        return [row.call, { id: row.call.id, state: "queued", created: true }];
+        return [row, { id: row.call.id, state: "queued", created: true }];
       }
-      return [row.call, existing(row, known)];
+      return [row, existing(row, known)];
     })
-    .sort(([a], [b]) => calls.indexOf(a) - calls.indexOf(b))
+    .sort(([a], [b]) => given.indexOf(a) - given.indexOf(b))
     .map(([, result]) => result);
 }
 
@@ -73,6 +86,7 @@ interface Row {
   readonly keyHash: string | null;
   /** In hex. */
   readonly inputHash: string;
+  readonly parked: boolean;
 }
 
 interface KnownCall {
@@ -82,14 +96,15 @@ interface KnownCall {
   readonly input_hash: string;
 }
 
-function toRow(call: NewCall): Row {
+function toRow(call: NewCall, parked: boolean): Row {
   const { principal, path, idempotencyKey } = call;
   const keyHash = idempotencyKey === null ? null : sha256(JSON.stringify([principal, path, idempotencyKey]));
-  return { call, keyHash, inputHash: sha256(call.input) };
+  return { call, keyHash, inputHash: sha256(call.input), parked };
 }
 
-async function insert({ schema }: Ledger, sql: TransactionSql, rows: readonly Row[]): Promise<Set<string>> {
+async function insert({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<Set<string>> {
   const column = <TValue>(pick: (call: NewCall) => TValue): TValue[] => rows.map(({ call }) => pick(call));
+  // `parked` as a number: postgres.js takes an array of booleans for one boolean.
   const accepted = await sql<{ id: string }[]>`
     with item as (
       select * from unnest(
@@ -98,17 +113,19 @@ async function insert({ schema }: Ledger, sql: TransactionSql, rows: readonly Ro
         ${rows.map(({ keyHash }) => keyHash)}::text[], ${rows.map(({ inputHash }) => inputHash)}::text[],
         ${column(({ priority }) => priority)}::int[], ${column(({ delayMs }) => delayMs)}::float8[],
         ${column(({ startByMs }) => startByMs)}::float8[], ${column(({ deadlineMs }) => deadlineMs)}::float8[],
-        ${column(({ retentionMs }) => retentionMs)}::bigint[]
-      ) as item (id, path, queue, principal, input, context, key_hash, input_hash, priority, delay_ms, start_by_ms, deadline_ms, retention_ms)
+        ${column(({ retentionMs }) => retentionMs)}::bigint[], ${column(({ concurrency }) => concurrency)}::int[],
+        ${rows.map(({ parked }) => (parked ? 1 : 0))}::int[]
+      ) as item (id, path, queue, principal, input, context, key_hash, input_hash, priority, delay_ms, start_by_ms, deadline_ms, retention_ms, concurrency, parked)
     ), accepted as (
       insert into ${sql(schema)}.call
-        (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms)
+        (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
+         concurrency, parked)
       select
         id, path, queue, principal, 'queued', 1, priority, input, context, decode(key_hash, 'hex'), decode(input_hash, 'hex'), now(),
         now() + delay_ms * interval '1 millisecond',
         now() + least(start_by_ms, deadline_ms) * interval '1 millisecond',
         now() + deadline_ms * interval '1 millisecond',
-        retention_ms
+        retention_ms, concurrency, parked = 1
       from item
       on conflict do nothing
       returning id
@@ -120,7 +137,7 @@ async function insert({ schema }: Ledger, sql: TransactionSql, rows: readonly Ro
   return new Set(accepted.map(({ id }) => id));
 }
 
-function lookUp({ schema }: Ledger, sql: TransactionSql, rows: readonly Row[]): Promise<KnownCall[]> {
+function lookUp({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<KnownCall[]> {
   const keys = rows.flatMap(({ keyHash }) => (keyHash === null ? [] : [keyHash]));
   return sql<KnownCall[]>`
     select id, state, encode(key_hash, 'hex') as key_hash, encode(input_hash, 'hex') as input_hash

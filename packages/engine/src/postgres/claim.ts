@@ -1,9 +1,11 @@
 /**
  * Claiming: deliveries are taken and their calls marked as running in one transaction. A delivery whose call is not claimable
- * (cancelled, expired, taken by an earlier delivery, not due) is dropped with it: the ledger decides.
+ * (cancelled, expired, taken by an earlier delivery, not due) is dropped with it: the ledger decides. Of limited calls the gate
+ * says which may begin; a claim without one costs nothing for it.
  */
 import type { TransactionSql } from "postgres";
 import type { ClaimedCall, ClaimRequest } from "../engine.ts";
+import { admit } from "./admit.ts";
 import type { Ledger } from "./ledger.ts";
 import { executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
@@ -17,40 +19,75 @@ interface ClaimedRow {
   readonly input: string;
   readonly context: string;
   readonly failures: number;
+  readonly priority: number;
   readonly created_at: Date;
   readonly deadline_in_ms: number | null;
 }
 
 /** See `Engine.claim`. */
 export async function claim(ledger: Ledger, request: ClaimRequest): Promise<ClaimedCall[]> {
-  await ledger.delivery.prepare(request.queues);
-  const claimed = await whileAvailable("claim", () =>
+  await whileAvailable("claim", () => ledger.delivery.prepare(request.queues));
+  const { claimed, unseen, unfinished } = await whileAvailable("claim", () =>
     inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
   );
   if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
+  void ledger.gate.open(unseen);
+  for (const queue of unfinished) ledger.wakes.runnable(queue, 0);
   return claimed;
 }
 
-async function claimIn(ledger: Ledger, transaction: TransactionSql, request: ClaimRequest): Promise<ClaimedCall[]> {
+/** Deliveries of one queue are taken at most so many times in one claim. */
+const maxRounds = 16;
+
+interface Claim {
+  readonly claimed: ClaimedCall[];
+  /** Paths whose gate is to be opened after the commit. */
+  readonly unseen: string[];
+  /** Queues that gave nothing but dropped deliveries until the claim broke off: who claims is woken to go on. */
+  readonly unfinished: string[];
+}
+
+async function claimIn(ledger: Ledger, transaction: TransactionSql, request: ClaimRequest): Promise<Claim> {
   const claimed: ClaimedCall[] = [];
+  const unseen: string[] = [];
+  const unfinished: string[] = [];
+  let holdsLocks = false;
   for (const queue of request.queues) {
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
-    for (let more = true; more && claimed.length < request.limit;) {
+    let more = true;
+    for (let round = 0; more && claimed.length < request.limit; round += 1) {
+      if (round === maxRounds) {
+        unfinished.push(queue);
+        break;
+      }
       const wanted = request.limit - claimed.length;
       const { ids, acknowledge } = await ledger.delivery.take(executorOf(transaction), queue, wanted);
       more = ids.length === wanted;
       if (ids.length === 0) break;
-      const [rows] = await Promise.all([markRunning(ledger, transaction, { ...request, ids }), acknowledge()]);
-      claimed.push(...rows.map(toClaimedCall));
+      const [rows] = await Promise.all([markRunning(ledger, transaction, { ...request, ids, limited: false }), acknowledge()]);
+      const begun = [...rows];
+      if (begun.length < ids.length) {
+        const known = new Set(begun.map(({ id }) => id));
+        const admission = await admit(ledger, transaction, { ids: ids.filter((id) => !known.has(id)), holdsLocks });
+        holdsLocks ||= admission.hasLocked;
+        unseen.push(...admission.unseen);
+        if (admission.ids.length > 0) {
+          begun.push(...(await markRunning(ledger, transaction, { ...request, ids: admission.ids, limited: true })));
+          begun.sort((a, b) => b.priority - a.priority || a.created_at.getTime() - b.created_at.getTime());
+        }
+      }
+      claimed.push(...begun.map(toClaimedCall));
     }
   }
-  return claimed;
+  return { claimed, unseen, unfinished };
 }
 
 interface Marking {
   readonly ids: readonly string[];
   readonly worker: string;
   readonly leaseMs: number;
+  /** Which of them: the limited calls, or the others. */
+  readonly limited: boolean;
 }
 
 function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marking): Promise<ClaimedRow[]> {
@@ -60,18 +97,20 @@ function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marking): Pr
         state = 'running',
         seq = seq + 1,
         attempt = attempt + 1,
+        parked = false,
         progress = null,
         worker = ${mark.worker},
         started_at = coalesce(started_at, now()),
         due_at = now() + ${mark.leaseMs}::float8 * interval '1 millisecond',
         expires_at = deadline
-      where id = any(${mark.ids as string[]}::uuid[]) and state = 'queued' and due_at <= now() and (expires_at is null or expires_at > now())
+      where id = any(${mark.ids as string[]}::uuid[]) and (concurrency is not null) = ${mark.limited}
+        and state = 'queued' and due_at <= now() and (expires_at is null or expires_at > now())
       returning *
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'started', now(), attempt from claimed
     )
-    select id, attempt, path, queue, principal, input, context, failures, created_at,
+    select id, attempt, path, queue, principal, input, context, failures, priority, created_at,
       extract(epoch from deadline - now())::float8 * 1000 as deadline_in_ms
     from claimed
     order by priority desc, claimed.created_at, id`;

@@ -19,19 +19,20 @@ export async function commit<TValue>(
   work: (transaction: TransactionSql) => Promise<{ value: TValue; output: Payload }>,
 ): Promise<TValue> {
   // Filled when everything but COMMIT itself has happened.
-  const done: { value: TValue; output: Payload }[] = [];
+  const done: { value: TValue; output: Payload; limitedPath: string | null }[] = [];
   try {
     await inTransaction(ledger.application, async (transaction) => {
       const result = await work(transaction);
-      const settled = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
-      if (settled.length === 0) throw new StaleAttempt(attempt);
-      done.push(result);
+      const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
+      if (settled === undefined) throw new StaleAttempt(attempt);
+      done.push({ ...result, limitedPath: settled.limited_path });
     });
   } catch (error) {
     if (!isUnavailable(error)) throw error;
     if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
   }
   ledger.wakes.changed([attempt.id]);
+  void ledger.gate.open([done[0]!.limitedPath]);
   return done[0]!.value;
 }
 

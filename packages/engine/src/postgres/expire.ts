@@ -8,9 +8,9 @@ const startByPassed: Failure = { code: "START_BY_PASSED", message: "The call exp
 const deadlinePassed: Failure = { code: "DEADLINE_PASSED", message: "The call expired: its deadline passed before it had ended." };
 
 /** Ends the calls whose time has run out, queued or running. A running attempt learns of it at its next extension. */
-export async function expireDue({ schema, control, wakes }: Ledger): Promise<void> {
+export async function expireDue({ schema, control, wakes, gate }: Ledger): Promise<void> {
   const rows = await control.use(
-    (sql) => sql<{ id: string }[]>`
+    (sql) => sql<{ id: string; limited_path: string | null }[]>`
     with due as (
       select id from ${sql(schema)}.call where expires_at <= now() order by expires_at limit ${passCalls} for update skip locked
     ), expired as (
@@ -18,17 +18,19 @@ export async function expireDue({ schema, control, wakes }: Ledger): Promise<voi
         state = 'expired',
         seq = seq + 1,
         worker = null,
+        parked = false,
         failure = case when deadline <= now() then ${JSON.stringify(deadlinePassed)} else ${JSON.stringify(startByPassed)} end,
         ended_at = now(),
         due_at = now() + retention_ms * interval '1 millisecond',
         expires_at = null
       from due where call.id = due.id
-      returning call.id, call.seq, call.attempt
+      returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'expired', now(), attempt from expired
     )
-    select id from expired`,
+    select id, limited_path from expired`,
   );
   wakes.changed(rows.map(({ id }) => id));
+  void gate.open(rows.map((row) => row.limited_path));
 }

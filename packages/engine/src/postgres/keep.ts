@@ -6,6 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { expireDue } from "./expire.ts";
+import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 import { reapLost } from "./reap.ts";
 import { redeliver } from "./redeliver.ts";
@@ -20,6 +21,7 @@ const redeliverMs = 2_000;
 interface Due {
   readonly lost: boolean;
   readonly expired: boolean;
+  readonly parked: boolean;
   readonly undelivered: boolean;
   readonly retained: boolean;
 }
@@ -42,6 +44,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
         if (due.expired) await expireDue(ledger);
         if (due.lost) await reapLost(ledger);
         if (due.retained) await deleteRetained(ledger);
+        if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
         if (due.undelivered && performance.now() >= redeliverAtMs) {
           redeliverAtMs = performance.now() + redeliverMs;
           await redeliver(ledger);
@@ -66,10 +69,11 @@ async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
   const [due] = await control.use(
     (sql) => sql<Due[]>`
     select
-      exists (select from ${sql(schema)}.call where state = 'running' and due_at < now()) as lost,
+      exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now()) as lost,
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
-      exists (select from ${sql(schema)}.call where state = 'queued' and due_at < now() - interval '2 seconds') as undelivered,
+      exists (select from ${sql(schema)}.call where parked) as parked,
+      exists (select from ${sql(schema)}.call where state = 'queued' and not parked and due_at < now() - interval '2 seconds') as undelivered,
       exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
   );
-  return due ?? { lost: false, expired: false, undelivered: false, retained: false };
+  return due ?? { lost: false, expired: false, parked: false, undelivered: false, retained: false };
 }

@@ -1,4 +1,5 @@
 import type { Delivery } from "../delivery/delivery.ts";
+import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
@@ -12,4 +13,5 @@ export interface Ledger {
   readonly application: Sessions;
   readonly delivery: Delivery;
   readonly wakes: Wakes;
+  readonly gate: Gate;
 }

@@ -4,6 +4,7 @@ import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
 import { openApplication, openControl } from "./connections.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
+import { makeGate } from "./gate.ts";
 import { startKeeper } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrate.ts";
@@ -55,7 +56,8 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
-  const ledger: Ledger = { schema, control, application, delivery: opened, wakes };
+  const gate = makeGate({ schema, control, delivery: opened, wakes });
+  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
 
   const closing = opening.move();

@@ -5,7 +5,7 @@ import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
 import { EngineSetupError, IdempotencyConflict } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
-import { acceptWith } from "./accept.ts";
+import { acceptWith, isParked } from "./accept.ts";
 import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";
 import { commit } from "./commit.ts";
@@ -75,6 +75,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
       const { ledger, accept } = await opened.get();
       const result = await (transaction === undefined ? accept(call) : acceptWith(ledger, transaction, call));
       if (result instanceof IdempotencyConflict) throw result;
+      if (result.created && transaction === undefined && isParked(call)) await ledger.gate.open([call.path]);
       return result;
     },
     claim: async (request) => claim((await opened.get()).ledger, request),

@@ -1,7 +1,6 @@
 import { type Failure, limits } from "@raincheck/protocol";
-import type { TransactionSql } from "postgres";
 import type { Ledger } from "./ledger.ts";
-import { executorOf, inTransaction } from "./transaction.ts";
+import { type Executor, executorOf, inTransaction } from "./transaction.ts";
 
 /** Calls taken back in one pass. */
 const passCalls = 500;
@@ -16,6 +15,8 @@ interface ReapedRow {
   readonly queue: string;
   readonly priority: number;
   readonly state: "queued" | "failed";
+  /** `null`: the call is not limited. */
+  readonly limited_path: string | null;
 }
 
 /**
@@ -30,13 +31,15 @@ export async function reapLost(ledger: Ledger): Promise<void> {
     return rows;
   });
   ledger.wakes.changed(reaped.map(({ id }) => id));
-  for (const queue of new Set(reaped.map((row) => row.queue))) ledger.wakes.runnable(queue, 0);
+  void ledger.gate.open(reaped.map((row) => row.limited_path));
+  const back = reaped.filter(({ state }) => state === "queued");
+  for (const queue of new Set(back.map((row) => row.queue))) ledger.wakes.runnable(queue, 0);
 }
 
-function reapRows({ schema }: Ledger, sql: TransactionSql): Promise<ReapedRow[]> {
+function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
   return sql<ReapedRow[]>`
     with lost as (
-      select id from ${sql(schema)}.call where state = 'running' and due_at < now() order by due_at limit ${passCalls} for update skip locked
+      select id from ${sql(schema)}.call where state = 'running' and not parked and due_at < now() order by due_at limit ${passCalls} for update skip locked
     ), reaped as (
       update ${sql(schema)}.call set
         state = case when crashes + 1 < ${limits.crashes} then 'queued' else 'failed' end,
@@ -48,12 +51,13 @@ function reapRows({ schema }: Ledger, sql: TransactionSql): Promise<ReapedRow[]>
         due_at = case when crashes + 1 < ${limits.crashes} then now() else now() + retention_ms * interval '1 millisecond' end,
         expires_at = case when crashes + 1 < ${limits.crashes} then deadline end
       from lost where call.id = lost.id
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, call.state
+      returning call.id, call.seq, call.attempt, call.queue, call.priority, call.state,
+        case when call.concurrency is not null then call.path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, case state when 'queued' then 'retrying' else 'failed' end, now(), attempt,
         case state when 'queued' then ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} end
       from reaped
     )
-    select id, queue, priority, state from reaped`;
+    select id, queue, priority, state, limited_path from reaped`;
 }

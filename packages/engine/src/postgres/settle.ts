@@ -19,6 +19,8 @@ interface SettledRow {
   readonly id: string;
   readonly queue: string;
   readonly priority: number;
+  /** `null`: the call is not limited. */
+  readonly limited_path: string | null;
 }
 
 /** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
@@ -45,6 +47,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const before =
     refused.length === 0 ? [] : await whileAvailable("settle", () => ledger.control.use((sql) => settledBefore(ledger, sql, refused)));
   ledger.wakes.changed([...ids]);
+  void ledger.gate.open(settled.map((row) => row.limited_path));
   for (const { id, queue } of settled) {
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
@@ -79,12 +82,13 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
         expires_at = case item.type when 'retrying' then call.deadline end
       from item
       where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body
+      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body,
+        case when call.concurrency is not null then call.path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, type, now(), attempt, body from settled
     )
-    select id, queue, priority from settled`;
+    select id, queue, priority, limited_path from settled`;
 }
 
 /** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */

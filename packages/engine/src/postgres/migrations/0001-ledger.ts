@@ -3,6 +3,9 @@
  *
  * `due_at` says when a call next wants attention: while queued, when it may be taken; while running, when its lease ends;
  * after its end, when it may be deleted. `expires_at` is the next moment at which it expires, if there is one.
+ *
+ * `concurrency` is how many attempts of its path may run at once for the call to begin; null: it is not limited. A `parked` call is
+ * limited, due, and without a delivery: there was no room for it (see `gate.ts`).
  */
 export const ledger = (schema: string): string => `
   create table ${schema}.call (
@@ -16,6 +19,8 @@ export const ledger = (schema: string): string => `
     failures      integer not null default 0,
     crashes       integer not null default 0,
     priority      integer not null,
+    concurrency   integer,
+    parked        boolean not null default false check (not parked or (state = 'queued' and concurrency is not null)),
     input         text not null,
     context       text not null,
     output        text,
@@ -35,7 +40,10 @@ export const ledger = (schema: string): string => `
   );
 
   create unique index call_key on ${schema}.call (key_hash) where key_hash is not null;
-  create index call_open on ${schema}.call (due_at) where state in ('queued', 'running');
+  create index call_open on ${schema}.call (due_at) where state in ('queued', 'running') and not parked;
+  create index call_parked on ${schema}.call (path, queue, priority desc, created_at, id) where parked;
+  create index call_limited on ${schema}.call (path, state, queue, priority desc)
+    where concurrency is not null and state in ('queued', 'running') and not parked;
   create index call_ended on ${schema}.call (due_at) where state not in ('queued', 'running');
   create index call_expiring on ${schema}.call (expires_at) where expires_at is not null;
   create index call_of_principal on ${schema}.call (principal, created_at desc, id desc) where principal is not null;
