@@ -30,6 +30,8 @@ export async function serveApi({ port, host = "127.0.0.1" }: ServeApiOptions): P
     router: appRouter,
     createContext: async ({ req }) => ({ ...raincheck.http(req), user: await userOf(req.headers.authorization) }),
     responseMeta: (options) => raincheck.responseMeta(options),
+    maxBatchSize: 50,
+    maxBodySize: 1_048_576,
   });
   const server = createServer((request, response) => (request.url === "/" ? welcome(request, response) : trpc(request, response)));
   try {

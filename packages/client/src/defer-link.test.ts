@@ -30,6 +30,14 @@ describe.each(["HTTP and SSE", "WebSocket", "in process", "HTTP without subscrip
     expect(script.starts).toEqual([]);
   });
 
+  it("refuses a mode that there is not, instead of answering in sync mode", async () => {
+    await using served = await serve({ transport, before: before() });
+    const { script, trpc } = served;
+    const output = trpc.reports.make.mutate({ year: 2001 }, { context: { mode: "asink" } });
+    await expect(output).rejects.toMatchObject({ name: "TRPCClientError", cause: { _tag: "InvalidOption", option: "context.mode" } });
+    expect(script.starts).toEqual([]);
+  });
+
   it("tells failures as tRPC's errors, with their cause", async () => {
     await using served = await serve({ transport, before: before() });
     const { script, trpc } = served;

@@ -1,5 +1,6 @@
 import type { Operation, OperationLink, TRPCLink } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
+import { InvalidOption } from "@raincheck/protocol";
 import { toClientError } from "./client-error.ts";
 import { createHandle } from "./handle.ts";
 import { handleMaker } from "./handle-maker.ts";
@@ -34,11 +35,21 @@ export function deferLink<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(options
   return (runtime) => {
     let maker: ReturnType<typeof handleMaker> | undefined;
     return ({ op, next }) => {
-      if (op.context["mode"] !== "async" || op.type === "subscription") return next(op);
+      const mode = op.context["mode"];
+      if (mode !== undefined && mode !== "sync" && mode !== "async") return refused<TRouter>(op, mode);
+      if (mode !== "async" || op.type === "subscription") return next(op);
       maker ??= handleMaker(runtime, { calls, wire: linkWire<TRouter>(next) });
       return deferred<TRouter>(maker, op);
     };
   };
+}
+
+/** A mistyped mode must not answer in sync mode as if nothing were the matter. */
+function refused<TRouter extends AnyTRPCRouter>({ path }: Operation, mode: unknown): ReturnType<OperationLink<TRouter>> {
+  return observableOf((observer) => {
+    observer.error(toClientError(new InvalidOption("context.mode", mode, `"sync" or "async"`), path));
+    return () => {};
+  });
 }
 
 function deferred<TRouter extends AnyTRPCRouter>(maker: ReturnType<typeof handleMaker>, op: Operation): ReturnType<OperationLink<TRouter>> {

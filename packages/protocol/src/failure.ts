@@ -21,7 +21,7 @@ export interface Failure {
  *
  * - `INTERNAL_SERVER_ERROR`: an unexpected error, after the last attempt.
  * - `TIMED_OUT`: the last attempt exceeded the policy's `timeout`.
- * - `POISON`: three attempts ended with the death of their worker.
+ * - `POISON`: three attempts were lost: their workers died, or were silent for a whole lease.
  * - `OUTPUT_NOT_STORABLE`, `OUTPUT_TOO_LARGE`: the resolver returned what cannot be kept.
  * - `INPUT_NOT_READABLE`: the stored input does not decode with this worker's transformer.
  * - `CONTEXT_REFUSED`: `restore` threw, so the attempt had no right to run.

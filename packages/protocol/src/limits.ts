@@ -30,6 +30,6 @@ export const limits = {
   listedCalls: 100,
   /** How long one `calls.wait` may last, in milliseconds. */
   waitMs: 30_000,
-  /** Attempts of one call that may end with the death of their worker before the call is given up as `POISON`. */
+  /** Attempts of one call that may be lost, by the death or the silence of their worker, before the call is given up as `POISON`. */
   crashes: 3,
 } as const;

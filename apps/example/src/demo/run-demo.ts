@@ -8,7 +8,7 @@ import { seconds } from "../terminal/figures.ts";
 import { type Screen, openScreen } from "../terminal/screen.ts";
 import { Trouble, codeOf } from "../trouble.ts";
 import type { StartOptions } from "./start-options.ts";
-import { type Processes, startProcesses } from "./start-processes.ts";
+import { type Processes, refuseAnotherApi, startProcesses } from "./start-processes.ts";
 import { listenForStop } from "./stop-signals.ts";
 import { tellStory } from "./tell-story.ts";
 
@@ -26,6 +26,8 @@ export async function runDemo(options: Pick<StartOptions, "once" | "port" | "dir
   let processes: Processes | null = null;
   const stop = listenForStop(() => processes?.kill());
   try {
+    const connectionFile = join(directory, ".raincheck", "example.json");
+    await refuseAnotherApi(connectionFile);
     screen.print(screen.style("bold", "Raincheck: call a tRPC procedure now, collect the answer later"), "");
     // This process only keeps Postgres running, so that it outlives whoever is killed.
     await using postgres = await openPostgres(stop.signal);
@@ -34,7 +36,7 @@ export async function runDemo(options: Pick<StartOptions, "once" | "port" | "dir
       port: options.port,
       environment,
       screen,
-      connectionFile: join(directory, ".raincheck", "example.json"),
+      connectionFile,
       onDeath: (trouble) => stop.abort(trouble),
     });
     processes = running;

@@ -1,5 +1,6 @@
 import { type Connection, readConnection } from "../connection-file.ts";
 import type { Screen } from "../terminal/screen.ts";
+import { Trouble } from "../trouble.ts";
 import { ChildProgram } from "./child-program.ts";
 
 /** What {@link startProcesses} is told. */
@@ -25,6 +26,25 @@ export interface Processes extends AsyncDisposable {
 const programs = new URL("../", import.meta.url);
 
 /**
+ * Looks whether an API of the example serves this directory already: its workers would take this demonstration's calls.
+ *
+ * @throws {Trouble} when one answers.
+ */
+export async function refuseAnotherApi(connectionFile: string): Promise<void> {
+  const connection = await readConnection(connectionFile).catch(() => null);
+  if (connection === null) return;
+  const answers = await fetch(connection.url, { method: "HEAD", signal: AbortSignal.timeout(2_000) }).then(
+    () => true,
+    () => false,
+  );
+  if (answers) throw anotherApi(connection.url);
+}
+
+function anotherApi(url: string): Trouble {
+  return new Trouble(`Another API of the example serves this directory, at ${url}: stop it, or work in another with --directory.`);
+}
+
+/**
  * Starts the processes, and resolves when all of them do their work.
  *
  * @throws {Trouble} when one of them cannot; those that could are stopped.
@@ -41,8 +61,9 @@ export async function startProcesses(options: StartProcessesOptions): Promise<Pr
   const all = [api, ...workers];
   // Together: each waits for its own work only.
   starting.defer(async () => void (await Promise.all(all.map((child) => child.stop()))));
-  await Promise.all(all.map((child) => child.ready()));
+  const [{ url }] = await Promise.all([api.ready(), ...workers.map((worker) => worker.ready())]);
   const connection = await readConnection(connectionFile);
+  if (connection.url !== url) throw anotherApi(connection.url);
   for (const child of all) void child.death().then(onDeath);
   const running = starting.move();
   return {

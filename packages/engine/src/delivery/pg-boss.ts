@@ -11,7 +11,7 @@ import type { Delivered, Delivery, DeliveryConnection, DeliveryFactory, SqlExecu
 /** See {@link pgBoss}. */
 export interface PgBossOptions {
   /** The kind of database, as pg-boss names it: `"postgres"` (default), or one of its distributed backends. */
-  readonly backend?: NonNullable<ConstructorOptions["backend"]>;
+  readonly backend?: "postgres" | "cockroachdb" | "yugabytedb" | "citus" | "pglite";
 }
 
 /** 68 years, as long as its column holds: pg-boss must never delete what waits, for calls expire by the ledger's clock alone. */

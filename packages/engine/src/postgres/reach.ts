@@ -7,12 +7,22 @@ import { isUnavailable } from "./unavailable.ts";
  * @throws {EngineSetupError} with one sentence that holds no password.
  */
 export function checkUrl(url: string): void {
-  const parsed = URL.canParse(url) ? new URL(url) : null;
-  if (parsed === null || !/^postgres(?:ql)?:$/.test(parsed.protocol)) {
+  if (!isConnectionString(url)) {
     throw new EngineSetupError(
-      "The url of postgresEngine is not a Postgres connection string; expected postgres://user:password@host:port/database.",
+      "The url of postgresEngine is not a Postgres connection string; expected postgres://user:password@host:port/database, with other characters than letters and digits written as %XX.",
     );
   }
+}
+
+function isConnectionString(url: string): boolean {
+  if (!URL.canParse(url)) return false;
+  const { protocol, host, username, password, pathname } = new URL(url);
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part);
+  } catch {
+    return false;
+  }
+  return /^postgres(?:ql)?:$/.test(protocol) && host !== "";
 }
 
 /**

@@ -7,7 +7,7 @@ const passCalls = 500;
 
 const poison: Failure = {
   code: "POISON",
-  message: `The call was given up: ${limits.crashes} of its attempts ended with the death of their worker.`,
+  message: `The call was given up: ${limits.crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`,
 };
 
 interface ReapedRow {

@@ -9,6 +9,7 @@
  * another.
  */
 import { Socket, connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import postgres, { type Options, type Sql } from "postgres";
 
 /** How sessions are made. */
@@ -120,12 +121,12 @@ export async function learnArrayTypes(url: string, work: (sql: Sql) => Promise<v
     connection: { application_name: "raincheck start" },
   });
   try {
-    // The types are asked for before the first statement is sent.
-    await sql`select`;
+    // The types are asked for before the first statement is sent. postgres.js itself would go on trying for ever.
+    await inTime(sql`select`);
     await work(sql);
     return { parsers: sql.options.parsers, serializers: sql.options.serializers };
   } finally {
-    await sql.end({ timeout: 1 });
+    await sql.end({ timeout: 0.5 });
   }
 }
 
@@ -179,6 +180,19 @@ function connectOnce(): (target: SocketTarget) => Promise<Socket> {
     // postgres.js takes the name that a certificate must have from here.
     return Object.assign(socket, { host: host[0], port: port[0] });
   };
+}
+
+async function inTime<TValue>(connecting: PromiseLike<TValue>): Promise<TValue> {
+  const late = new AbortController();
+  const refuse = sleep(2 * connectTimeoutSeconds * 1_000, undefined, { signal: late.signal }).then(() => {
+    throw Object.assign(new Error("No connection was made in time."), { code: "CONNECT_TIMEOUT" });
+  });
+  try {
+    return await Promise.race([connecting, refuse]);
+  } finally {
+    refuse.catch(() => undefined);
+    late.abort();
+  }
 }
 
 async function close({ sql }: Session): Promise<void> {

@@ -1,5 +1,6 @@
 import { inject, describe, expect, test } from "vitest";
 import { postgresEngine } from "../../src/postgres/index.ts";
+import { faultProxy } from "./fault-proxy.ts";
 import { ledgerFixture, newCall } from "./ledger-fixture.ts";
 
 describe("starting", () => {
@@ -43,6 +44,14 @@ describe("starting", () => {
     return url.href;
   };
 
+  test("a server that takes the connection and says nothing is told as unavailable, not waited for", async () => {
+    await using proxy = await faultProxy(inject("postgresUrl"));
+    proxy.blackhole = true;
+    const engine = postgresEngine({ url: proxy.url });
+    await expect(engine.start()).rejects.toMatchObject({ _tag: "EngineUnavailable", message: expect.stringContaining("CONNECT_TIMEOUT") });
+    await engine.stop();
+  });
+
   test.each([
     ["a wrong password", (url: URL) => void (url.password = "wrong"), "EngineSetupError", "check the user and the password"],
     [
@@ -64,6 +73,8 @@ describe("starting", () => {
   test.each([
     [{ url: "mysql://somewhere" }, "not a Postgres connection string"],
     [{ url: "" }, "not a Postgres connection string"],
+    [{ url: "postgres://" }, "not a Postgres connection string"],
+    [{ url: "postgres://user:50%off@localhost/x" }, "not a Postgres connection string"],
     [{ schema: `a"; drop table x` }, "Invalid schema"],
     [{ max: 2 }, "Invalid max"],
     [{ pollMs: 0 }, "Invalid pollMs"],
