@@ -212,7 +212,9 @@ describe("start()", () => {
     const handle = await raincheck.start(appRouter.flights.report, { days: "1" }, { ctx: { user: null } });
     expectTypeOf((await handle.result()).at).toEqualTypeOf<Date | string>();
 
-    const told = initRaincheck.context<Context>().create({ engine, principal: () => null, transformer: superjson });
+    const told = initRaincheck
+      .context<Context>()
+      .create({ engine, principal: () => null, restore: () => ({ user: null }), transformer: superjson });
     const withSuperjson = initTRPC.context<Context>().create({ transformer: superjson });
     const dated = told.deferrable(withSuperjson.procedure).query(() => ({ at: new Date() }));
     told.bind(withSuperjson.router({ dated }));
@@ -228,13 +230,18 @@ describe("create()", () => {
     initRaincheck.context<Context>().create({ engine });
     // @ts-expect-error -- a number is no principal
     initRaincheck.context<Context>().create({ engine, principal: () => 7 });
+    // @ts-expect-error -- an attempt would find no user where the context has one: restore must give it
+    initRaincheck.context<Context>().create({ engine, principal: () => null });
+    initRaincheck.context<{ user?: User }>().create({ engine, principal: () => null });
     // @ts-expect-error -- restore must give a context
     initRaincheck.context<Context>().create({ engine, principal: () => null, restore: () => ({ user: "ann" }) });
   });
 
   test("takes the type of createContext for the context, as tRPC does", () => {
     const createContext = async (): Promise<Context> => ({ user: null });
-    const fromFunction = initRaincheck.context<typeof createContext>().create({ engine, principal: (ctx) => ctx.user?.id ?? null });
+    const fromFunction = initRaincheck
+      .context<typeof createContext>()
+      .create({ engine, principal: (ctx) => ctx.user?.id ?? null, restore: () => ({ user: null }) });
     fromFunction.deferrable(initTRPC.context<typeof createContext>().create().procedure).query(({ ctx }) => {
       expectTypeOf(ctx.user).toEqualTypeOf<User | null>();
     });

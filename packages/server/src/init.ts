@@ -13,7 +13,7 @@ import { type HttpContext, type HttpRequest, type ResponseMeta, type ResponseMet
 import { invoke } from "./invoke.ts";
 import { guardedLog, logToConsole } from "./log.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
-import { type AnyTransformer, type RaincheckOptions, checkRaincheckOptions } from "./raincheck-options.ts";
+import { type AnyTransformer, type RaincheckOptions, type RestoreWhereNeeded, checkRaincheckOptions } from "./raincheck-options.ts";
 import type { RaincheckRuntime } from "./runtime.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
 import { type Serialize, isRouter, transformerOfRouter } from "./trpc-internals.ts";
@@ -110,7 +110,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
 export interface RaincheckCreator<TContext extends object> {
   /** @throws {InvalidOption} for anything that is not as `RaincheckOptions` says. */
   create<TTransaction, TCaptured = null, TTransformer = undefined>(
-    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer>,
+    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer> & RestoreWhereNeeded<TContext, TCaptured>,
   ): Raincheck<TContext, TTransaction, TTransformer>;
 }
 

@@ -174,10 +174,25 @@ describe("with superjson", () => {
     });
   });
 
+  test("an invalid date is refused, which superjson would let become null", () => {
+    expect(refusal(withSuperjson, [new Date(Number.NaN)])).toMatchObject({
+      code: "NOT_STORABLE",
+      message: expect.stringContaining("invalid Date") as string,
+    });
+  });
+
   test("any mix of values comes back as it was", () => {
     const value = fc.object({
       withBigInt: true,
-      withDate: true,
+      // superjson leaves an invalid date to JSON, which makes null of it; here it is refused, as the test above has it.
+      values: [
+        fc.boolean(),
+        fc.maxSafeInteger(),
+        fc.double(),
+        fc.string(),
+        fc.constantFrom(null, undefined),
+        fc.date({ noInvalidDate: true }),
+      ],
       withMap: true,
       withSet: true,
       maxDepth: 3,

@@ -39,7 +39,7 @@ export interface RaincheckOptions<TContext extends object, TTransaction, TCaptur
   readonly capture?: (context: TContext) => TCaptured | Promise<TCaptured>;
   /**
    * Makes the context of an attempt. Throw to refuse: the call then ends as `failed` with `CONTEXT_REFUSED`, unless it was
-   * a `RetryError`. Default: `{}`.
+   * a `RetryError`. Default: `{}`, where that is a context; required elsewhere.
    */
   readonly restore?: (captured: TCaptured, call: RestoredCall) => TContext | Promise<TContext>;
   /**
@@ -50,6 +50,11 @@ export interface RaincheckOptions<TContext extends object, TTransaction, TCaptur
   /** Takes warnings about the application's code. Default: `console.warn`. */
   readonly log?: Log;
 }
+
+/** Makes `restore` required where `{}` is not a context: an attempt would find `undefined` where its types say there is something. */
+export type RestoreWhereNeeded<TContext extends object, TCaptured> = object extends TContext
+  ? unknown
+  : { readonly restore: (captured: TCaptured, call: RestoredCall) => TContext | Promise<TContext> };
 
 /** A transformer as tRPC takes it. */
 export type AnyTransformer = TRPCCombinedDataTransformer | TRPCDataTransformer;
