@@ -9,6 +9,9 @@ import { describe, expect, it, vi } from "vitest";
 import { testSchema } from "../../../../tooling/vitest/test-schema.ts";
 import { type AppRouter, type Transport, runApplication } from "./application.ts";
 
+/** How long a test waits for what must come, on a busy machine. */
+const patience = { timeout: 15_000 };
+
 const engines: readonly { name: string; make: () => Promise<Engine<unknown>> }[] = [
   { name: "memory", make: async () => memoryEngine() },
   {
@@ -48,7 +51,7 @@ describe.each(cases)("$engine, $transport", ({ make, transport }) => {
     const events = collect(handle.events());
     const resolver = await app.held.take(2001);
     resolver.progress(1);
-    await vi.waitFor(async () => expect(await handle.get()).toMatchObject({ state: "running", progress: { done: 1 } }));
+    await vi.waitFor(async () => expect(await handle.get()).toMatchObject({ state: "running", progress: { done: 1 } }), patience);
     resolver.finish();
     const output = { year: 2001, madeAt: new Date(0), total: 2n ** 60n };
     await expect(result).resolves.toEqual(output);
@@ -91,7 +94,7 @@ describe.each(cases)("$engine, $transport", ({ make, transport }) => {
     const [first, second] = await results;
     expect(first).toMatchObject({ status: "rejected", reason: { _tag: "CallFailed", code: "OUT_OF_PAPER", message: "No paper left." } });
     expect(second).toMatchObject({ status: "rejected", reason: { _tag: "CallCancelled", reason: "no longer needed" } });
-    await vi.waitFor(() => expect(signal?.aborted).toBe(true));
+    await vi.waitFor(() => expect(signal?.aborted).toBe(true), patience);
     expect(hasTag(signal?.reason, "AttemptAborted")).toBe(true);
   });
 
@@ -137,7 +140,7 @@ describe.each(cases)("$engine, $transport", ({ make, transport }) => {
     const resolver = await app.held.take(2001);
     abort.abort("enough");
     await expect(result).rejects.toBe("enough");
-    await vi.waitFor(() => expect(app.watches.open).toBe(0));
+    await vi.waitFor(() => expect(app.watches.open).toBe(0), patience);
     expect(resolver.signal?.aborted).toBe(false);
     resolver.finish();
     await expect(handle.result()).resolves.toMatchObject({ year: 2001 });

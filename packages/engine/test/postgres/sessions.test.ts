@@ -47,11 +47,13 @@ describe("a session", () => {
     await one();
     proxy.cutAll();
     await expect
-      .poll(() =>
-        one().then(
-          (rows) => rows[0]?.["one"],
-          () => "broken",
-        ),
+      .poll(
+        () =>
+          one().then(
+            (rows) => rows[0]?.["one"],
+            () => "broken",
+          ),
+        { timeout: 15_000 },
       )
       .toBe(1);
   });
