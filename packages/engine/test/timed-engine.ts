@@ -1,30 +1,16 @@
 import type { ClaimedCall, Engine, NewCall } from "../src/engine.ts";
 import { type MemoryEngineOptions, memoryEngine } from "../src/memory/index.ts";
 import { ManualClock } from "./manual-clock.ts";
+import { newCall as anyCall } from "./new-call.ts";
 
 /** Who owns the calls of {@link newCall}. */
 export const reader = { principal: "ada" };
 let made = 0;
 
-/** A call with an id of its own and nothing set that could be left out. */
+/** A call whose id is a number, so that a run can be repeated, and which is kept for a second. */
 export function newCall(given: Partial<NewCall> = {}): NewCall {
   made += 1;
-  return {
-    id: `00000000-0000-4000-8000-${String(made).padStart(12, "0")}`,
-    path: "flights.report",
-    queue: "default",
-    principal: "ada",
-    input: "{}",
-    context: "{}",
-    idempotencyKey: null,
-    priority: 0,
-    concurrency: null,
-    delayMs: 0,
-    startByMs: null,
-    deadlineMs: null,
-    retentionMs: 1_000,
-    ...given,
-  };
+  return anyCall({ id: `00000000-0000-4000-8000-${String(made).padStart(12, "0")}`, retentionMs: 1_000, ...given });
 }
 
 /** A memory engine and the time that it lives by. */

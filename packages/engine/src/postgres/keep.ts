@@ -65,6 +65,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
   };
 }
 
+/** A running call is never parked; that it is asked lets the index of what is open, which leaves parked calls out, answer. */
 async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
   const [due] = await control.use(
     (sql) => sql<Due[]>`

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { claimOne, ledgerFixture, newCall, nextWake } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
 describe("accepting in the caller's own transaction", () => {
   test("a call exists if and when the transaction commits, and its commit wakes the workers", async () => {

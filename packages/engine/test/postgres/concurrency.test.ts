@@ -16,7 +16,8 @@ import { settleBatch } from "../../src/postgres/settle.ts";
 import { learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
 import { executorOf } from "../../src/postgres/transaction.ts";
 import type { Wakes } from "../../src/postgres/wake.ts";
-import { claimOne, type LedgerFixture, ledgerFixture, newCall, nextWake } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, type LedgerFixture, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
 const reader = { principal: "ada" };
 const claimMany = { ...claimOne, limit: 10 };

@@ -1,8 +1,6 @@
-import { randomBytes } from "node:crypto";
-import { callIdFrom } from "@raincheck/protocol";
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import { testSchema } from "../../../../tooling/vitest/test-schema.ts";
-import type { Engine, NewCall } from "../../src/engine.ts";
+import type { Engine } from "../../src/engine.ts";
 import { type PostgresEngineOptions, postgresEngine } from "../../src/postgres/index.ts";
 
 /** A schema of its own, a connection to look into it, and engines on it. Disposing stops the engines and drops the schema. */
@@ -26,26 +24,6 @@ export async function ledgerFixture(): Promise<LedgerFixture> {
     sql,
     engine: (options = {}) => opened.adopt(postgresEngine({ url, schema: name, pollMs: 200, ...options }), (engine) => engine.stop()),
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
-  };
-}
-
-/** A call with nothing set that could be left out. */
-export function newCall(given: Partial<NewCall> = {}): NewCall {
-  return {
-    id: callIdFrom(randomBytes(16)),
-    path: "flights.report",
-    queue: "default",
-    principal: "ada",
-    input: "{}",
-    context: "{}",
-    idempotencyKey: null,
-    priority: 0,
-    concurrency: null,
-    delayMs: 0,
-    startByMs: null,
-    deadlineMs: null,
-    retentionMs: 3_600_000,
-    ...given,
   };
 }
 

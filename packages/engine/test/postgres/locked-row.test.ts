@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { ledgerFixture, newCall, onWake } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { ledgerFixture, onWake } from "./ledger-fixture.ts";
 
 describe("a row that a frozen process holds locked", () => {
   test("costs the other attempts of its worker no lease, and keeps no other call from being taken back", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { faultProxy } from "./fault-proxy.ts";
-import { claimOne, ledgerFixture, newCall } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
 
 describe("an answer that is lost", () => {
   test("of the accepting commit: the call is accepted once", async () => {

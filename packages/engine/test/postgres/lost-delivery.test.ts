@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { claimOne, ledgerFixture, newCall, nextWake } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
 describe("the ledger is the truth", () => {
   test("a call whose delivery was deleted is delivered again", async () => {

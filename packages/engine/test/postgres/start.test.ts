@@ -1,7 +1,8 @@
 import { inject, describe, expect, test } from "vitest";
 import { postgresEngine } from "../../src/postgres/index.ts";
 import { faultProxy } from "./fault-proxy.ts";
-import { ledgerFixture, newCall } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { ledgerFixture } from "./ledger-fixture.ts";
 
 describe("starting", () => {
   test("eight engines that start at once on an empty database migrate it once", async () => {

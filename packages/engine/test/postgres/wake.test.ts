@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { payloads } from "../../src/postgres/wake.ts";
-import { claimOne, ledgerFixture, newCall, nextWake } from "./ledger-fixture.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
 const slowPoll = { pollMs: 3_600_000 };
 
