@@ -24,5 +24,5 @@ function rootOf(folder: string): string {
 
 /** Whether a file is a test or serves tests only. */
 export function isTestFile(path: string): boolean {
-  return /\.test(-d)?\.tsx?$/.test(path) || /\/(test|conformance|__fixtures__)\//.test(path) || path.startsWith("apps/e2e/");
+  return /\.test(-d)?\.tsx?$/.test(path) || /\/(test|conformance|__fixtures__)\//.test(path);
 }

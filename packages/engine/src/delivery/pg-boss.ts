@@ -40,12 +40,15 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
   }
 
   async function withOwnPool(work: (own: PgBoss) => Promise<unknown>): Promise<void> {
-    const own = quiet(new PgBoss({ ...common, migrate: connection.migrate, connectionString: connection.url, max: 1 }));
-    await own.start();
+    const own = quiet(new PgBoss({ ...common, ...poolLimits, migrate: connection.migrate, connectionString: connection.url }));
     try {
+      await own.start();
       await work(own);
+    } catch (error) {
+      throw withCode(error);
     } finally {
-      await own.stop({ graceful: false, close: true });
+      // Whether it closes well says nothing of the work, and one that hangs must not hold it up.
+      void own.stop({ graceful: false, close: true }).catch(() => undefined);
     }
   }
 
@@ -85,6 +88,15 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
     },
     close: () => boss.stop({ graceful: false, close: false }),
   };
+}
+
+/** pg's own options beside pg-boss's, which hands them through: a pool without them waits for ever for a server that went silent. */
+const poolLimits = { max: 1, connectionTimeoutMillis: 5_000, query_timeout: 15_000, keepAlive: true };
+
+/** pg gives errors that the server sent a code, and a connection that was lost only a sentence. */
+function withCode(error: unknown): unknown {
+  if (!(error instanceof Error) || "code" in error) return error;
+  return Object.assign(new Error(error.message, { cause: error }), { code: "CONNECTION_CLOSED" });
 }
 
 /** Prefixed, because pg-boss keeps its queues in an ordinary object, where a queue named `constructor` finds the wrong thing. */

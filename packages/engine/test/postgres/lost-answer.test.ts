@@ -55,6 +55,17 @@ describe("an answer that is lost", () => {
     expect(page?.events.map(({ type }) => type)).toEqual(["queued", "started", "succeeded"]);
   });
 
+  test("of making a queue's place in the delivery: it is made again, and the call is accepted", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    await engine.start();
+    const lost = proxy.loseAnswerTo("create_queue");
+    const call = newCall({ queue: "never-met-before" });
+    const [accepted] = await Promise.all([engine.accept(call), lost]);
+    expect(accepted).toEqual({ id: call.id, state: "queued", created: true });
+  });
+
   test("when every connection is cut the verbs go on", async () => {
     await using fixture = await ledgerFixture();
     await using proxy = await faultProxy(fixture.url);

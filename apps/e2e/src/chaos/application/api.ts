@@ -1,0 +1,24 @@
+/** The API process under fire. It ends when the channel to its starter closes. */
+import type { AddressInfo } from "node:net";
+import { createHTTPServer } from "@trpc/server/adapters/standalone";
+import { appRouter, engine, environment } from "./raincheck.ts";
+
+await engine.start();
+const server = createHTTPServer({
+  router: appRouter,
+  createContext: ({ req }) => ({ user: String(req.headers["x-user"] ?? "") }),
+});
+server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
+
+const heapEachMs = 1_000;
+const sampling = setInterval(() => {
+  globalThis.gc?.();
+  environment.note({ kind: "heap", bytes: process.memoryUsage().heapUsed });
+}, heapEachMs);
+
+process.once("disconnect", async () => {
+  clearInterval(sampling);
+  server.close();
+  server.closeAllConnections();
+  await engine.stop();
+});

@@ -1,0 +1,42 @@
+import { type Historian, openHistory } from "../history.ts";
+
+/** What a process of the application is told by whoever starts it. */
+export interface ChaosEnvironment {
+  /** Of Postgres, through this process's link. */
+  readonly databaseUrl: string;
+  /** The process's name in the history. */
+  readonly name: string;
+  /** Writes the process's history. */
+  readonly note: Historian;
+  readonly leaseMs: number;
+  /** `false`: no notifications, everything is found by the poll. */
+  readonly listen: boolean;
+}
+
+/** Reads it from the environment's variables, as `environmentOf` wrote them. */
+export function chaosEnvironment(variables: NodeJS.ProcessEnv): ChaosEnvironment {
+  const read = (name: string): string => {
+    const value = variables[name];
+    if (value === undefined) throw new Error(`${name} is not set: this program is started by the chaos run.`);
+    return value;
+  };
+  const name = read("CHAOS_NAME");
+  return {
+    databaseUrl: read("CHAOS_DATABASE_URL"),
+    name,
+    note: openHistory(read("CHAOS_HISTORY"), name),
+    leaseMs: Number(read("CHAOS_LEASE_MS")),
+    listen: read("CHAOS_LISTEN") === "true",
+  };
+}
+
+/** The variables that {@link chaosEnvironment} reads. */
+export function environmentOf(given: Omit<ChaosEnvironment, "note"> & { readonly historyDirectory: string }): Record<string, string> {
+  return {
+    CHAOS_DATABASE_URL: given.databaseUrl,
+    CHAOS_NAME: given.name,
+    CHAOS_HISTORY: given.historyDirectory,
+    CHAOS_LEASE_MS: String(given.leaseMs),
+    CHAOS_LISTEN: String(given.listen),
+  };
+}

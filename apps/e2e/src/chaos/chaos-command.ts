@@ -1,0 +1,53 @@
+import { parseArgs } from "node:util";
+import { type FaultKind, faultKinds } from "./fault-kind.ts";
+
+/** What the command line says. */
+export interface ChaosCommand {
+  readonly seconds: number;
+  readonly seed: number;
+  readonly leaseMs: number;
+  readonly listen: boolean;
+  readonly faults: readonly FaultKind[];
+  /** Where to write the report; null: nowhere. */
+  readonly json: string | null;
+}
+
+/**
+ * Reads the command line.
+ *
+ * @throws {Error} for a value that it does not know, with those it does.
+ */
+export function chaosCommand(args: readonly string[]): ChaosCommand {
+  const { values } = parseArgs({
+    args: args.filter((arg) => arg !== "--"),
+    options: {
+      seconds: { type: "string", default: "60" },
+      seed: { type: "string", default: "1" },
+      "lease-ms": { type: "string", default: "4000" },
+      "no-wakes": { type: "boolean", default: false },
+      faults: { type: "string", default: faultKinds.join(",") },
+      json: { type: "string" },
+    },
+  });
+  return {
+    seconds: wholeNumber(values.seconds, { name: "seconds", least: 1, most: 86_400 }),
+    seed: wholeNumber(values.seed, { name: "seed", least: 0, most: 4_294_967_295 }),
+    leaseMs: wholeNumber(values["lease-ms"], { name: "lease-ms", least: 100, most: 60_000 }),
+    listen: !values["no-wakes"],
+    faults: values.faults === "none" ? [] : values.faults.split(",").map(faultKind),
+    json: values.json ?? null,
+  };
+}
+
+function wholeNumber(text: string, { name, least, most }: { name: string; least: number; most: number }): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new Error(`--${name} ${text}: expected a whole number from ${least} to ${most}.`);
+  return value;
+}
+
+function faultKind(name: string): FaultKind {
+  const known = faultKinds.find((kind) => kind === name);
+  if (known === undefined) throw new Error(`--faults ${name}: expected "none" or some of ${faultKinds.join(",")}.`);
+  return known;
+}

@@ -1,0 +1,137 @@
+/**
+ * One chaos run: a system of real processes, clients that use it, a nemesis that breaks it, and the check of what became of it.
+ *
+ * ```
+ *   load and faults ──▶ quiet: no more faults, no new calls ──▶ tail: a few calls in peace ──▶ everything is closed and checked
+ * ```
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Violation, gatherEvidence } from "./check/evidence.ts";
+import { checkLiveness } from "./check/liveness.ts";
+import { checkSafety } from "./check/safety.ts";
+import type { FaultKind } from "./fault-kind.ts";
+import { readHistory } from "./history.ts";
+import { type Stage, play, setStage } from "./load/play.ts";
+import { nextScenario, peaceful, poisonous } from "./load/scenarios.ts";
+import { wreak } from "./nemesis.ts";
+import { randomOf } from "./random.ts";
+import { type ChaosReport, makeReport } from "./report.ts";
+import { type System, startSystem } from "./world/system.ts";
+
+/** What a run is told. */
+export interface ChaosOptions {
+  /** How long faults and load last. */
+  readonly seconds: number;
+  /** Chooses faults and load; what the processes make of it in which order is theirs. */
+  readonly seed: number;
+  readonly faults: readonly FaultKind[];
+  readonly leaseMs: number;
+  /** `false`: without notifications. */
+  readonly listen: boolean;
+  /** Modules that API and workers load first. */
+  readonly preload: readonly string[];
+  readonly log: (line: string) => void;
+  /** Ends the run early. */
+  readonly signal: AbortSignal;
+}
+
+const workers = 3;
+/** Calls that the clients have open at once. */
+const callsAtOnce = 48;
+/** How long after the last fault every call must have ended. */
+const quietMs = 30_000;
+/** The last calls: few at once, so that what they take is not the machine's doing. */
+const tailLanes = 6;
+const tailCallsOfLane = 15;
+/** What an engine may hold: ten connections, one that listens, and one that starts. */
+const connectionsOfEngine = 12;
+
+/** Runs it. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const { seconds, seed, log, signal, leaseMs, listen } = options;
+  const random = randomOf(seed);
+  await using system = await startSystem({ workers, leaseMs, listen, preload: options.preload });
+  const givenUp = new AbortController();
+  const stage = setStage({
+    url: `http://127.0.0.1:${system.clients.port}`,
+    note: system.note,
+    random: random.fork("load"),
+    signal: AbortSignal.any([signal, givenUp.signal]),
+  });
+  const ended = await Promise.race([aborted(signal), loadAndFaults({ ...options, system, stage })]);
+  signal.throwIfAborted();
+  log("quiet: no more faults");
+  const drained = await withinQuiet(ended!);
+  givenUp.abort();
+  if (drained) await tail(system, stage, signal);
+  const connections = { open: await countConnections(system), most: (workers + 1) * connectionsOfEngine };
+  system.note({ kind: "phase", phase: "over" });
+
+  const evidence = await gatherEvidence(system.sql, readHistory(system.historyDirectory));
+  const violations: Violation[] = [
+    ...checkSafety(evidence),
+    ...checkLiveness(evidence, { drained, listen, workers: system.workers.map(({ child }) => child.name), connections }),
+  ];
+  return makeReport(evidence, { seconds, seed, leaseMs, listen, violations });
+}
+
+interface Battle extends ChaosOptions {
+  readonly system: System;
+  readonly stage: Stage;
+}
+
+/** Load and faults for their while. Resolves when no fault is left, with the end of what the clients had started. */
+async function loadAndFaults({ system, stage, seconds, seed, faults, log, signal }: Battle): Promise<{ clients: Promise<unknown> }> {
+  const stop = new AbortController();
+  const open = new Set<Promise<void>>();
+  let ended = 0;
+  const start = (scenario: Parameters<typeof play>[1]): Promise<void> => {
+    const playing = play(stage, scenario).finally(() => {
+      open.delete(playing);
+      ended += 1;
+    });
+    open.add(playing);
+    return playing;
+  };
+  const loops = Array.from({ length: callsAtOnce }, async () => {
+    while (!stop.signal.aborted) await start(nextScenario(stage.random));
+  });
+  const poison = (): void => void start(poisonous);
+  const nemesis = wreak({ system, random: randomOf(seed).fork("nemesis"), faults, poison }, AbortSignal.any([stop.signal, signal]));
+  for (let second = 0; second < seconds && !signal.aborted; second += 10) {
+    await sleep(Math.min(10, seconds - second) * 1_000, undefined, { signal }).catch(() => undefined);
+    log(`${Math.min(second + 10, seconds)} of ${seconds} s, ${ended} calls ended`);
+  }
+  stop.abort();
+  await nemesis;
+  await Promise.all([system.api, ...system.workers].map(({ child }) => child.ready()));
+  system.note({ kind: "phase", phase: "quiet" });
+  return { clients: Promise.all([...loops, ...open]) };
+}
+
+/** Whether the clients see the end of everything in time. What a client meets that no client should is thrown. */
+async function withinQuiet({ clients }: { readonly clients: Promise<unknown> }): Promise<boolean> {
+  const late = new AbortController();
+  const drained = await Promise.race([clients.then(() => true), sleep(quietMs, false, { signal: late.signal }).catch(() => false)]);
+  late.abort();
+  clients.catch(() => undefined);
+  return drained;
+}
+
+async function tail(system: System, stage: Stage, signal: AbortSignal): Promise<void> {
+  system.note({ kind: "phase", phase: "tail" });
+  const lane = async (): Promise<void> => {
+    for (let call = 0; call < tailCallsOfLane; call += 1) await play({ ...stage, signal }, peaceful);
+  };
+  await Promise.all(Array.from({ length: tailLanes }, lane));
+}
+
+async function countConnections({ sql }: System): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*)::int as count from pg_stat_activity where application_name <> 'chaos' and backend_type = 'client backend'`;
+  return row?.count ?? 0;
+}
+
+function aborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(null), { once: true }));
+}

@@ -1,0 +1,63 @@
+import type { Work } from "../application/raincheck.ts";
+import type { Random } from "../random.ts";
+
+/** The procedures of the application that a client calls. */
+export type ProcedureName = "effect" | "limited" | "plain" | "brief" | "refuse" | "poison";
+
+/** One thing that a client does. */
+export interface Scenario {
+  readonly procedure: ProcedureName;
+  readonly work: Omit<Work, "tag">;
+  /** After how long it is cancelled; null: never. */
+  readonly cancelAfterMs: number | null;
+  /** How many requests with the same key are sent at once. */
+  readonly submissions: number;
+  /** Whether a second client of the same owner follows too. */
+  readonly followedTwice: boolean;
+  /** Whether somebody else tries to read and cancel it. */
+  readonly spiedUpon: boolean;
+  /** Whether the call is read when it has ended. */
+  readonly readAtEnd: boolean;
+}
+
+/** How often which of them is done; calls that poison a worker are the nemesis's. */
+const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8 };
+
+/** The next thing to do. */
+export function nextScenario(random: Random): Scenario {
+  const kind = random.weighted(weights);
+  const ms = Math.floor(random.chance(0.1) ? random.between(200, 1_500) : random.between(0, 40));
+  const stubborn = random.chance(0.2);
+  const usual = {
+    cancelAfterMs: null,
+    submissions: random.chance(0.05) ? 3 : 1,
+    followedTwice: random.chance(0.1),
+    spiedUpon: random.chance(0.03),
+    readAtEnd: random.chance(0.2),
+  };
+  const work = { ms, stubborn, failing: 0 };
+  switch (kind) {
+    case "flaky":
+      return { ...usual, procedure: "effect", work: { ...work, failing: 1 + random.below(2) } };
+    case "cancelled":
+      return { ...usual, procedure: "effect", work: { ms: 8_000, stubborn: false, failing: 0 }, cancelAfterMs: random.between(0, 1_500) };
+    case "raced":
+      return { ...usual, procedure: random.chance(0.5) ? "effect" : "plain", work, cancelAfterMs: ms + random.between(0, 30) };
+    default:
+      return { ...usual, procedure: kind, work };
+  }
+}
+
+/** A call that kills three workers. */
+export const poisonous: Scenario = {
+  procedure: "poison",
+  work: { ms: 0, stubborn: false, failing: 0 },
+  cancelAfterMs: null,
+  submissions: 1,
+  followedTwice: false,
+  spiedUpon: false,
+  readAtEnd: true,
+};
+
+/** A call that has nothing to fear: what must work again when the faults are over. */
+export const peaceful: Scenario = { ...poisonous, procedure: "effect", readAtEnd: true };

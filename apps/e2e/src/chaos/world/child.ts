@@ -1,0 +1,86 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import type { Historian } from "../history.ts";
+
+/** A process of the system, which is started again whenever it ends, until it is closed. */
+export interface Child {
+  readonly name: string;
+  /** Resolves, with what it said, when the process that now runs has said that it is ready. */
+  ready(): Promise<unknown>;
+  /** Sends a signal; `false` when no process is there to take it. */
+  signal(signal: NodeJS.Signals): boolean;
+  /** From now on this end is no surprise: by this signal, or by exit code 0. */
+  expectEnd(): void;
+  /** Ends it for good, kindly. */
+  close(): Promise<void>;
+}
+
+/** How a process is started. */
+export interface ChildOptions {
+  readonly name: string;
+  readonly file: URL;
+  readonly env: Readonly<Record<string, string>>;
+  /** Modules to load before the program. */
+  readonly preload: readonly string[];
+  readonly note: Historian;
+  /** Whether an end that nobody announced may be its own doing. */
+  readonly mayDie: (signal: NodeJS.Signals | null) => boolean;
+  /** Each process, when it is ready, with what it said. */
+  readonly onReady: (said: unknown) => void;
+}
+
+/** Longer than any grace that the application has; then it is killed, and that is told. */
+const closeMs = 20_000;
+
+/** Starts it, and again after each end. */
+export function startChild(options: ChildOptions): Child {
+  const { name, note } = options;
+  let closing = false;
+  let endExpected = false;
+  let ready: Promise<unknown>;
+  let running: ChildProcess;
+  let incarnation = 0;
+
+  function start(): void {
+    endExpected = false;
+    incarnation += 1;
+    running = fork(options.file, {
+      env: { ...process.env, ...options.env, CHAOS_NAME: name, CHAOS_INCARNATION: String(incarnation) },
+      execArgv: ["--expose-gc", "--unhandled-rejections=strict", ...options.preload.flatMap((module) => ["--import", module])],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const message = once(running, "message").then(([said]: unknown[]) => {
+      options.onReady(said);
+      return said;
+    });
+    const ended = once(running, "exit");
+    // A process that ends before it is ready is started again; whoever waits waits for the next one.
+    ready = Promise.race([message, ended.then(() => (closing ? null : ready))]);
+    ready.catch(() => undefined);
+    void ended.then(([code, signal]) => {
+      const told = { code: code as number | null, signal: signal as NodeJS.Signals | null };
+      const expected = closing || endExpected ? code === 0 || signal !== null : options.mayDie(told.signal);
+      note({ kind: "exited", ...told, expected }, name);
+      if (!closing) start();
+    });
+  }
+
+  start();
+  return {
+    name,
+    ready: () => ready,
+    signal: (signal) => running.exitCode === null && running.signalCode === null && running.kill(signal),
+    expectEnd: () => void (endExpected = true),
+    async close() {
+      closing = true;
+      if (running.exitCode !== null || running.signalCode !== null) return;
+      const ended = once(running, "exit");
+      running.kill("SIGCONT");
+      if (running.connected) running.disconnect();
+      const late = setTimeout(() => running.kill("SIGKILL"), closeMs);
+      const [code, signal] = (await ended) as [number | null, string | null];
+      clearTimeout(late);
+      if (code !== 0) throw new Error(`${name} did not end by itself: exit code ${code}, signal ${signal}.`);
+    },
+  };
+}

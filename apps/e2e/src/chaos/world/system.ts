@@ -1,0 +1,93 @@
+/** The system under fire: Postgres, an API and its workers as processes of their own, with a link on every connection. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import postgres, { type Sql } from "postgres";
+import { environmentOf } from "../application/environment.ts";
+import { type Historian, openHistory } from "../history.ts";
+import { type Child, startChild } from "./child.ts";
+import { type Link, openLink } from "./link.ts";
+import { type PostgresServer, startPostgres } from "./postgres-server.ts";
+
+/** A process and its way to Postgres. */
+export interface Member {
+  readonly child: Child;
+  readonly database: Link;
+}
+
+/** A running system. Disposing ends every process. */
+export interface System extends AsyncDisposable {
+  readonly postgres: PostgresServer;
+  readonly api: Member;
+  readonly workers: readonly Member[];
+  /** The clients' way to the API. */
+  readonly clients: Link;
+  /** Straight to Postgres. It survives restarts: a statement that fails may be repeated. */
+  readonly sql: Sql;
+  readonly historyDirectory: string;
+  readonly note: Historian;
+}
+
+/** How a system is started. */
+export interface SystemOptions {
+  readonly workers: number;
+  readonly leaseMs: number;
+  readonly listen: boolean;
+  /** Modules that every process loads before its program: mutations, failpoints. */
+  readonly preload: readonly string[];
+}
+
+/** Starts all of it; resolves when API and workers are ready. */
+export async function startSystem(options: SystemOptions): Promise<System> {
+  await using opening = new AsyncDisposableStack();
+  const historyDirectory = await mkdtemp(join(tmpdir(), "raincheck-chaos-history-"));
+  opening.defer(() => rm(historyDirectory, { recursive: true, force: true }));
+  const note = openHistory(historyDirectory, "chaos");
+  const server = opening.use(await startPostgres());
+  const sql = postgres(server.url, { max: 2, onnotice: () => undefined, connection: { application_name: "chaos" } });
+  opening.defer(() => sql.end({ timeout: 1 }));
+  await sql`create table effect (call_id uuid not null, attempt int not null, tag text not null)`;
+  const clients = opening.use(await openLink({ name: "clients", target: null, onReconnect: reconnected("clients") }));
+
+  function reconnected(link: string): (cutAt: number) => void {
+    return (cutAt) => note({ kind: "reconnected", link, cutAt });
+  }
+
+  async function startMember(name: string, file: string): Promise<Member> {
+    const database = opening.use(await openLink({ name, target: server.port, onReconnect: reconnected(name) }));
+    const url = new URL(server.url);
+    url.port = String(database.port);
+    const { leaseMs, listen } = options;
+    const child = startChild({
+      name,
+      file: new URL(`../application/${file}`, import.meta.url),
+      env: environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }),
+      preload: options.preload,
+      note,
+      // A poisonous call kills whichever worker runs it.
+      mayDie: (signal) => file === "worker.ts" && signal === "SIGKILL",
+      onReady: (said) => {
+        if (typeof said === "object" && said !== null && "port" in said) clients.target = Number(said.port);
+      },
+    });
+    opening.defer(() => child.close());
+    return { child, database };
+  }
+
+  const api = await startMember("api", "api.ts");
+  await api.child.ready();
+  const workers: Member[] = [];
+  for (let number = 1; number <= options.workers; number += 1) workers.push(await startMember(`worker-${number}`, "worker.ts"));
+  await Promise.all(workers.map(({ child }) => child.ready()));
+  const opened = opening.move();
+  return {
+    postgres: server,
+    api,
+    workers,
+    clients,
+    sql,
+    historyDirectory,
+    note,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
