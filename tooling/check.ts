@@ -42,12 +42,23 @@ const tests: Step = {
   live: true,
 };
 
+/** Real processes under fire, and then at each point of a call's life: what no test in one process can show. */
+const underFire: readonly Step[] = [
+  { name: "chaos run", command: ["node", "apps/e2e/src/chaos/chaos.ts", "--seconds", "60"], live: true },
+  {
+    name: "crash points",
+    command: ["node", "apps/e2e/src/chaos/chaos.ts", "--sweep", "--faults", "sigkill,terminatedBackend", "--lease-ms", "1500"],
+    live: true,
+  },
+];
+
 const { values: options } = parseArgs({ options: { verbose: { type: "boolean", default: false }, only: { type: "string" } } });
 const wanted = options.only?.split(",");
-const chosen = [...steps, tests].filter(({ name }) => wanted?.includes(name) ?? true);
+const all = [...steps, tests, ...underFire];
+const chosen = all.filter(({ name }) => wanted?.includes(name) ?? true);
 for (const name of wanted ?? []) {
   if (!chosen.some((step) => step.name === name)) {
-    console.error(`There is no step "${name}". The steps: ${[...steps, tests].map((step) => step.name).join(", ")}.`);
+    console.error(`There is no step "${name}". The steps: ${all.map((step) => step.name).join(", ")}.`);
     process.exit(1);
   }
 }

@@ -3,6 +3,8 @@ import { type FaultKind, faultKinds } from "./fault-kind.ts";
 
 /** What the command line says. */
 export interface ChaosCommand {
+  /** `"run"`: load and faults for a while. `"mutants"`: the same with faulty products. `"sweep"`: a strike at each named point. */
+  readonly what: "run" | "mutants" | "sweep";
   readonly seconds: number;
   readonly seed: number;
   readonly leaseMs: number;
@@ -26,10 +28,14 @@ export function chaosCommand(args: readonly string[]): ChaosCommand {
       "lease-ms": { type: "string", default: "4000" },
       "no-wakes": { type: "boolean", default: false },
       faults: { type: "string", default: faultKinds.join(",") },
+      mutants: { type: "boolean", default: false },
+      sweep: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
+  if (values.mutants && values.sweep) throw new Error("--mutants and --sweep are two commands: give one of them.");
   return {
+    what: values.mutants ? "mutants" : values.sweep ? "sweep" : "run",
     seconds: wholeNumber(values.seconds, { name: "seconds", least: 1, most: 86_400 }),
     seed: wholeNumber(values.seed, { name: "seed", least: 0, most: 4_294_967_295 }),
     leaseMs: wholeNumber(values["lease-ms"], { name: "lease-ms", least: 100, most: 60_000 }),

@@ -9,10 +9,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Violation, gatherEvidence } from "./check/evidence.ts";
 import { checkLiveness } from "./check/liveness.ts";
 import { checkSafety } from "./check/safety.ts";
+import { countConnections, playTail } from "./ending.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import { readHistory } from "./history.ts";
 import { type Stage, play, setStage } from "./load/play.ts";
-import { nextScenario, peaceful, poisonous } from "./load/scenarios.ts";
+import { type Scenario, nextScenario, poisonous } from "./load/scenarios.ts";
 import { wreak } from "./nemesis.ts";
 import { randomOf } from "./random.ts";
 import { type ChaosReport, makeReport } from "./report.ts";
@@ -30,6 +31,8 @@ export interface ChaosOptions {
   readonly listen: boolean;
   /** Modules that API and workers load first. */
   readonly preload: readonly string[];
+  /** Further variables of their environment. */
+  readonly env: Readonly<Record<string, string>>;
   readonly log: (line: string) => void;
   /** Ends the run early. */
   readonly signal: AbortSignal;
@@ -40,17 +43,12 @@ const workers = 3;
 const callsAtOnce = 48;
 /** How long after the last fault every call must have ended. */
 const quietMs = 30_000;
-/** The last calls: few at once, so that what they take is not the machine's doing. */
-const tailLanes = 6;
-const tailCallsOfLane = 15;
-/** What an engine may hold: ten connections, one that listens, and one that starts. */
-const connectionsOfEngine = 12;
 
 /** Runs it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seconds, seed, log, signal, leaseMs, listen } = options;
+  const { seconds, seed, log, signal, leaseMs, listen, preload, env } = options;
   const random = randomOf(seed);
-  await using system = await startSystem({ workers, leaseMs, listen, preload: options.preload });
+  await using system = await startSystem({ workers, leaseMs, listen, preload, env, anyMayBeKilled: false });
   const givenUp = new AbortController();
   const stage = setStage({
     url: `http://127.0.0.1:${system.clients.port}`,
@@ -63,8 +61,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   log("quiet: no more faults");
   const drained = await withinQuiet(ended!);
   givenUp.abort();
-  if (drained) await tail(system, stage, signal);
-  const connections = { open: await countConnections(system), most: (workers + 1) * connectionsOfEngine };
+  if (drained) await playTail(system, { ...stage, signal });
+  const connections = await countConnections(system);
   system.note({ kind: "phase", phase: "over" });
 
   const evidence = await gatherEvidence(system.sql, readHistory(system.historyDirectory));
@@ -85,7 +83,7 @@ async function loadAndFaults({ system, stage, seconds, seed, faults, log, signal
   const stop = new AbortController();
   const open = new Set<Promise<void>>();
   let ended = 0;
-  const start = (scenario: Parameters<typeof play>[1]): Promise<void> => {
+  const start = (scenario: Scenario): Promise<void> => {
     const playing = play(stage, scenario).finally(() => {
       open.delete(playing);
       ended += 1;
@@ -116,20 +114,6 @@ async function withinQuiet({ clients }: { readonly clients: Promise<unknown> }):
   late.abort();
   clients.catch(() => undefined);
   return drained;
-}
-
-async function tail(system: System, stage: Stage, signal: AbortSignal): Promise<void> {
-  system.note({ kind: "phase", phase: "tail" });
-  const lane = async (): Promise<void> => {
-    for (let call = 0; call < tailCallsOfLane; call += 1) await play({ ...stage, signal }, peaceful);
-  };
-  await Promise.all(Array.from({ length: tailLanes }, lane));
-}
-
-async function countConnections({ sql }: System): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*)::int as count from pg_stat_activity where application_name <> 'chaos' and backend_type = 'client backend'`;
-  return row?.count ?? 0;
 }
 
 function aborted(signal: AbortSignal): Promise<null> {

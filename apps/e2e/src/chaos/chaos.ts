@@ -1,13 +1,20 @@
 /**
  * `npm run chaos -- [--seconds N] [--seed S] [--json FILE]`: breaks a running system for a while, and checks that it kept every promise.
  *
+ * - `--faults sigkill,cut`: only these; `none`: load alone. `--lease-ms N`: the workers' lease. `--no-wakes`: without notifications.
+ * - `--mutants`: runs ten faulty products instead, each of which must be caught.
+ * - `--sweep`: strikes at each named point of a call's life instead, in each way of `--faults` that it knows.
+ *
  * The exit code is 1 when a promise was broken or a mutant was missed.
  */
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { chaosCommand } from "./chaos-command.ts";
+import { type ChaosCommand, chaosCommand } from "./chaos-command.ts";
 import { runChaos } from "./chaos-run.ts";
-import { printReport } from "./print-report.ts";
+import { runMutants } from "./mutants/run-mutants.ts";
+import { printReport, printViolations } from "./print-report.ts";
+import { runSweep } from "./sweep/run-sweep.ts";
+import { strikes } from "./sweep/strike.ts";
 
 const interrupted = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -15,13 +22,35 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 try {
-  const { json, ...options } = chaosCommand(process.argv.slice(2));
-  const report = await runChaos({ ...options, preload: [], log: (line) => console.error(`chaos: ${line}`), signal: interrupted.signal });
-  printReport(report);
+  const command = chaosCommand(process.argv.slice(2));
+  const { report, ok } = await run(command);
   // Relative to where the command was typed; a script of the workspace runs elsewhere.
-  if (json !== null) await writeFile(resolve(process.env["INIT_CWD"] ?? ".", json), `${JSON.stringify(report, null, 2)}\n`);
-  process.exitCode = report.violations.length > 0 ? 1 : 0;
+  if (command.json !== null) await writeFile(resolve(process.env["INIT_CWD"] ?? ".", command.json), `${JSON.stringify(report, null, 2)}\n`);
+  process.exitCode = ok ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+}
+
+async function run(command: ChaosCommand): Promise<{ report: object; ok: boolean }> {
+  const options = { ...command, signal: interrupted.signal, log: (line: string) => console.error(`chaos: ${line}`) };
+  switch (command.what) {
+    case "mutants": {
+      const mutants = await runMutants(options);
+      console.log(`  mutants caught              ${mutants.filter(({ caught }) => caught).length} of ${mutants.length}`);
+      return { report: { mutants }, ok: mutants.every(({ caught }) => caught) };
+    }
+    case "sweep": {
+      const report = await runSweep({ ...options, strikes: strikes.filter((strike) => command.faults.includes(strike)) });
+      console.log(`  points struck               ${report.sweep.filter(({ hit }) => hit !== null).length} of ${report.sweep.length}`);
+      console.log(`  calls accepted              ${report.callsAccepted}`);
+      printViolations(report.violations);
+      return { report, ok: report.violations.length === 0 };
+    }
+    case "run": {
+      const report = await runChaos({ ...options, preload: [], env: {} });
+      printReport(report);
+      return { report, ok: report.violations.length === 0 };
+    }
+  }
 }

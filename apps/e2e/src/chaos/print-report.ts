@@ -1,3 +1,4 @@
+import type { Violation } from "./check/evidence.ts";
 import type { ChaosReport, Percentiles } from "./report.ts";
 
 /** Broken promises that are shown; the report has all. */
@@ -28,9 +29,14 @@ export function printReport(report: ChaosReport): void {
     ["end to client, reconnected", milliseconds(report.deliveryAfterReconnectMs)],
     ["cancel to signal", milliseconds(report.cancelToldMs)],
     ["heap slope of the API", report.heapSlopeBytesPerSecond === null ? "too short a life" : `${report.heapSlopeBytesPerSecond} bytes/s`],
-    ["violations", violations.length],
   ];
   for (const [name, value] of lines) console.log(`  ${name.padEnd(28)}${value}`);
+  printViolations(violations);
+}
+
+/** Prints how many promises were broken, and the first of them. */
+export function printViolations(violations: readonly Violation[]): void {
+  console.log(`  ${"violations".padEnd(28)}${violations.length}`);
   for (const { invariant, subject, message } of violations.slice(0, shownViolations)) console.log(`  ${invariant} ${subject}: ${message}`);
   if (violations.length > shownViolations) console.log(`  … and ${violations.length - shownViolations} more`);
 }

@@ -9,6 +9,8 @@ export interface Child {
   ready(): Promise<unknown>;
   /** Sends a signal; `false` when no process is there to take it. */
   signal(signal: NodeJS.Signals): boolean;
+  /** Tells the process that now runs something; it is lost when none is there. */
+  send(message: object): void;
   /** From now on this end is no surprise: by this signal, or by exit code 0. */
   expectEnd(): void;
   /** Ends it for good, kindly. */
@@ -70,6 +72,7 @@ export function startChild(options: ChildOptions): Child {
     name,
     ready: () => ready,
     signal: (signal) => running.exitCode === null && running.signalCode === null && running.kill(signal),
+    send: (message) => void (running.connected && running.send(message)),
     expectEnd: () => void (endExpected = true),
     async close() {
       closing = true;

@@ -35,6 +35,10 @@ export interface SystemOptions {
   readonly listen: boolean;
   /** Modules that every process loads before its program: mutations, failpoints. */
   readonly preload: readonly string[];
+  /** Further variables of their environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Whether a process that ends by SIGKILL is no surprise: a poisonous call kills whichever worker runs it, and a sweep any. */
+  readonly anyMayBeKilled: boolean;
 }
 
 /** Starts all of it; resolves when API and workers are ready. */
@@ -61,11 +65,10 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const child = startChild({
       name,
       file: new URL(`../application/${file}`, import.meta.url),
-      env: environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }),
+      env: { ...options.env, ...environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }) },
       preload: options.preload,
       note,
-      // A poisonous call kills whichever worker runs it.
-      mayDie: (signal) => file === "worker.ts" && signal === "SIGKILL",
+      mayDie: (signal) => signal === "SIGKILL" && (options.anyMayBeKilled || file === "worker.ts"),
       onReady: (said) => {
         if (typeof said === "object" && said !== null && "port" in said) clients.target = Number(said.port);
       },

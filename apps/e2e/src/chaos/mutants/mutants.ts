@@ -1,0 +1,130 @@
+/**
+ * Ten ways in which the product could be wrong, each a small change of its source. The harness is believed because it catches all.
+ */
+import type { FaultKind } from "../fault-kind.ts";
+import type { SourcePatch } from "../patch/source-patch.ts";
+
+/** A product with a fault. */
+export interface Mutant {
+  readonly name: string;
+  readonly patches: readonly SourcePatch[];
+  /** What must happen for the fault to show. */
+  readonly faults: readonly FaultKind[];
+  /** `false`: its fault shows when notifications are off. */
+  readonly listen: boolean;
+}
+
+const postgres = "packages/engine/src/postgres";
+const peaceful = { faults: [], listen: true } as const;
+
+/** See the file's head. */
+export const mutants: readonly Mutant[] = [
+  {
+    name: "a settle that is not fenced by its attempt",
+    patches: [
+      {
+        file: `${postgres}/settle.ts`,
+        find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
+        replace: "where call.id = item.id and call.state = 'running'",
+      },
+    ],
+    faults: ["sigstop"],
+    listen: true,
+  },
+  {
+    name: "a settle that does not ask for the state",
+    patches: [
+      {
+        file: `${postgres}/settle.ts`,
+        find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
+        replace: "where call.id = item.id and call.attempt = item.attempt",
+      },
+    ],
+    ...peaceful,
+  },
+  {
+    name: "a cursor that runs ahead of what was read",
+    patches: [
+      {
+        file: `${postgres}/events.ts`,
+        find: 'const rows = await whileAvailable("events", () => readRows(ledger, requests));',
+        replace: `const rows = await whileAvailable("events", () => readRows(ledger, requests));
+  const later = await readRows(ledger, requests);
+  for (const row of rows as { request: number; last_seq: number }[]) row.last_seq = later.find(({ request }) => request === row.request)?.last_seq ?? row.last_seq;`,
+      },
+      {
+        file: "packages/server/src/follow-calls.ts",
+        find: "if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);",
+        replace: "call.after = page.lastSeq;",
+      },
+    ],
+    ...peaceful,
+  },
+  {
+    name: "no poll behind the notifications",
+    patches: [{ file: `${postgres}/poll.ts`, find: "await pollOnce().catch(options.onError);", replace: "void pollOnce;" }],
+    faults: [],
+    listen: false,
+  },
+  {
+    name: "a listener that is not made again",
+    patches: [{ file: `${postgres}/listen.ts`, find: "pauseMs = Math.min(pauseMs * 2, maxPauseMs);", replace: "return;" }],
+    faults: ["terminatedBackend"],
+    listen: true,
+  },
+  {
+    name: "no notification",
+    patches: [{ file: `${postgres}/wake.ts`, find: "if (!listen) return;", replace: "if (listen || !listen) return;" }],
+    ...peaceful,
+  },
+  {
+    name: "a cancel that does not ask for the state",
+    patches: [
+      {
+        file: `${postgres}/cancel.ts`,
+        find: "where id = ${target.id} and state in ('queued', 'running') and",
+        replace: "where id = ${target.id} and",
+      },
+    ],
+    ...peaceful,
+  },
+  {
+    name: "the application's writes in a transaction of their own",
+    patches: [
+      {
+        file: `${postgres}/commit.ts`,
+        find: "const result = await work(transaction);",
+        replace: "const result = await inTransaction(ledger.control, work);",
+      },
+    ],
+    ...peaceful,
+  },
+  {
+    name: "an acceptance that is repeated as another call after an ambiguous commit",
+    patches: [
+      {
+        file: `${postgres}/accept.ts`,
+        find: "calls.map((call) => toRow(call, isParked(call))),",
+        replace: `calls.map((call) => {
+          const known = call as typeof call & { tried?: boolean };
+          if (known.tried) return toRow({ ...call, id: crypto.randomUUID() as typeof call.id, idempotencyKey: null }, isParked(call));
+          known.tried = true;
+          return toRow(call, isParked(call));
+        }),`,
+      },
+    ],
+    faults: ["lostAnswer"],
+    listen: true,
+  },
+  {
+    name: "a read that does not ask whose call it is",
+    patches: [
+      {
+        file: `${postgres}/read.ts`,
+        find: "where id = ${id} and (principal is null or principal = ${reader.principal})`",
+        replace: "where id = ${id} and (principal is null or ${reader.principal}::text is not null)`",
+      },
+    ],
+    ...peaceful,
+  },
+];

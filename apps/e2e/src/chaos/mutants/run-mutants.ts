@@ -1,0 +1,46 @@
+import { runChaos } from "../chaos-run.ts";
+import { type Mutant, mutants } from "./mutants.ts";
+
+/** What became of one mutant. */
+export interface MutantResult {
+  readonly name: string;
+  readonly caught: boolean;
+  /** The promises that it broke, as the checker found; null: none. */
+  readonly by: string | null;
+}
+
+/** How the mutants are run. */
+export interface MutantsOptions {
+  /** Load and faults for each. */
+  readonly seconds: number;
+  readonly seed: number;
+  readonly log: (line: string) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Runs the mutants one after the other, each in a system of its own. */
+export async function runMutants(options: MutantsOptions): Promise<readonly MutantResult[]> {
+  const results: MutantResult[] = [];
+  for (const mutant of mutants) {
+    const result = await runMutant(mutant, options);
+    options.log(`${result.caught ? `caught by ${result.by}` : "MISSED"}: ${mutant.name}`);
+    results.push(result);
+  }
+  return results;
+}
+
+async function runMutant({ name, faults, listen }: Mutant, { seconds, seed, signal }: MutantsOptions): Promise<MutantResult> {
+  const { violations } = await runChaos({
+    seconds,
+    seed,
+    faults,
+    listen,
+    leaseMs: 1_500,
+    preload: [new URL("preload.ts", import.meta.url).href],
+    env: { CHAOS_MUTANT: name },
+    log: () => undefined,
+    signal,
+  });
+  const by = [...new Set(violations.map(({ invariant }) => invariant))].sort().join(", ");
+  return { name, caught: violations.length > 0, by: by === "" ? null : by };
+}

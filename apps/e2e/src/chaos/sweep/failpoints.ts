@@ -1,0 +1,51 @@
+/** The named points at which a process is struck, each just before a line of the product. */
+import type { SourcePatch } from "../patch/source-patch.ts";
+
+/** A point. */
+export interface Failpoint {
+  readonly name: string;
+  readonly file: string;
+  /** The line, or its beginning, before which the process is struck. */
+  readonly before: string;
+}
+
+const postgres = "packages/engine/src/postgres";
+
+/** All points, in the order of a call's life. */
+export const failpoints: readonly Failpoint[] = [
+  { name: "accept, before its commit", file: `${postgres}/accept.ts`, before: "const taken = new Set<string>();" },
+  { name: "accept, after its commit", file: `${postgres}/accept.ts`, before: "for (const [index, call] of calls.entries()) {" },
+  { name: "gate, after its commit", file: `${postgres}/gate.ts`, before: "for (const queue of new Set(entering.map(" },
+  { name: "notify, before it is sent", file: `${postgres}/wake.ts`, before: "await control.use((sql) => sql`select pg_notify(" },
+  { name: "claim, before its commit", file: `${postgres}/claim.ts`, before: "return { claimed, unseen, unfinished };" },
+  { name: "claim, after its commit", file: `${postgres}/claim.ts`, before: "if (claimed.length > 0) ledger.wakes.changed(" },
+  { name: "resolver, at its start", file: "apps/e2e/src/chaos/application/raincheck.ts", before: "await pause(input.ms," },
+  { name: "resolver, at its end", file: "apps/e2e/src/chaos/application/raincheck.ts", before: 'note({ kind: "resolver-ended"' },
+  { name: "commit, after the application's writes", file: `${postgres}/commit.ts`, before: "const [settled] = await settleRows(" },
+  { name: "commit, before its commit", file: `${postgres}/commit.ts`, before: "done.push({ ...result," },
+  { name: "commit, after its commit", file: `${postgres}/commit.ts`, before: "ledger.wakes.changed([attempt.id]);" },
+  { name: "settle, after its commit", file: `${postgres}/settle.ts`, before: "const ids = new Set(settled.map(" },
+  { name: "deliver, before an event", file: "packages/server/src/follow-calls.ts", before: "if (!known) yield { id: call.id, event };" },
+  {
+    name: "deliver, after a page",
+    file: "packages/server/src/follow-calls.ts",
+    before: "if (hasMore(page, call) && subscriptions.has(call))",
+  },
+  { name: "cancel, after its commit", file: `${postgres}/cancel.ts`, before: "ledger.wakes.changed([target.id]);" },
+  { name: "reap, before its commit", file: `${postgres}/reap.ts`, before: 'const back = rows.filter(({ state }) => state === "queued")' },
+];
+
+/** What makes a point strike: a call of the function that {@link strikeAt} puts under this name. */
+const hook = 'Symbol.for("raincheck.chaos.failpoint")';
+
+/** The changes that put the points into the product. */
+export const failpointPatches: readonly SourcePatch[] = failpoints.map(({ name, file, before }) => ({
+  file,
+  find: before,
+  replace: `globalThis[${hook}]?.(${JSON.stringify(name)});\n${before}`,
+}));
+
+/** Has the points of this process call `reached`. */
+export function strikeAt(reached: (point: string) => void): void {
+  Object.assign(globalThis, { [Symbol.for("raincheck.chaos.failpoint")]: reached });
+}

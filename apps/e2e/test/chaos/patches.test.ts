@@ -1,0 +1,20 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
+import { mutants } from "../../src/chaos/mutants/mutants.ts";
+import { type SourcePatch, applyPatch, repositoryRoot } from "../../src/chaos/patch/source-patch.ts";
+import { failpointPatches } from "../../src/chaos/sweep/failpoints.ts";
+
+const patches: readonly SourcePatch[] = [...mutants.flatMap((mutant) => mutant.patches), ...failpointPatches];
+
+describe("the changes that chaos makes to the product", () => {
+  test.each(patches)("$file: $find", async (patch) => {
+    const source = await readFile(new URL(patch.file, repositoryRoot), "utf8");
+    expect(applyPatch(source, patch)).not.toBe(source);
+  });
+
+  test("a place that is not there, or twice, is refused", () => {
+    const patch = { file: "a.ts", find: "b", replace: "c" };
+    expect(() => applyPatch("a", patch)).toThrow("0 places");
+    expect(() => applyPatch("bb", patch)).toThrow("2 places");
+  });
+});
