@@ -1,9 +1,8 @@
-/** The API process under fire. It ends when the channel to its starter closes. */
+/** The API process under fire. Its engine starts with the first request. It ends when the channel to its starter closes. */
 import type { AddressInfo } from "node:net";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { appRouter, engine, environment } from "./raincheck.ts";
 
-await engine.start();
 const server = createHTTPServer({
   router: appRouter,
   createContext: ({ req }) => ({ user: String(req.headers["x-user"] ?? "") }),
