@@ -22,13 +22,14 @@ export class IdempotencyConflict extends Error {
   }
 }
 
-/** The attempt tried to write to a call that is no longer its own; everything it wrote was rolled back. */
+/** The attempt tried to write for a call that is no longer its own; nothing of what it wrote is kept. */
 export class StaleAttempt extends Error {
   readonly _tag = "StaleAttempt";
   readonly code = "STALE_ATTEMPT";
 
-  constructor(attempt: AttemptRef) {
-    super(`Attempt ${attempt.attempt} of call ${attempt.id} is no longer the current one; what it wrote was rolled back.`);
+  /** @param outcome what became of its act. */
+  constructor(attempt: AttemptRef, outcome = "what it wrote was rolled back") {
+    super(`Attempt ${attempt.attempt} of call ${attempt.id} is no longer the current one; ${outcome}.`);
     this.name = "StaleAttempt";
   }
 }

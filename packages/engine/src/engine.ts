@@ -47,6 +47,10 @@ export interface NewCall {
   /** `null`: no limit. */
   readonly deadlineMs: number | null;
   readonly retentionMs: number;
+  /** The attempt that starts it; it must still be the one that runs its call. `null`: none does. */
+  readonly startedBy: AttemptRef | null;
+  /** `false`: the call of `startedBy` is its parent, whose deadline it does not outlive, and whose cancel ends it. */
+  readonly detached: boolean;
 }
 
 /** What {@link Engine.accept} answers. */
@@ -119,6 +123,8 @@ export interface CallRecord {
   readonly path: string;
   readonly queue: string;
   readonly principal: string | null;
+  /** Its parent, while that is kept, if the reader is its principal: whoever holds the id of an anonymous call has rights to it. */
+  readonly parent: CallId | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;
@@ -152,6 +158,9 @@ export interface ListPage {
   /** `null` on the last page. */
   readonly nextCursor: string | null;
 }
+
+/** Why a child was cancelled. */
+export const parentCancelled = "The call that had started this one was cancelled.";
 
 /** What {@link Engine.cancel} answers. */
 export interface Cancellation {
@@ -188,8 +197,12 @@ export interface Engine<TTransaction = unknown> {
    * Makes a call durable and runnable. The same call once more, by its id or by its idempotency key, makes no second one.
    * Callers without a principal share one set of keys.
    *
-   * @param options.transaction the caller's own open transaction: the call exists if and when it commits.
+   * A call that an attempt starts is fenced by it. Its deadline is at most its parent's, by the engine's clock.
+   *
+   * @param options.transaction the caller's own open transaction: the call exists if and when it commits. The transaction that
+   *   {@link Engine.commit} hands out is one: what is accepted in it is there if and when the attempt has succeeded.
    * @throws {IdempotencyConflict} when the key names a call with another input.
+   * @throws {StaleAttempt} when `startedBy` no longer runs its call; nothing was stored.
    */
   accept(call: NewCall, options?: { readonly transaction?: TTransaction | undefined }): Promise<Acceptance>;
 
@@ -228,7 +241,12 @@ export interface Engine<TTransaction = unknown> {
   /** Runs the application's writes in a transaction of their own: what `commit` is in sync mode. */
   transaction<TValue>(work: (transaction: TTransaction) => Promise<TValue>): Promise<TValue>;
 
-  /** Ends an open call as `cancelled`. `null`: not the reader's, or unknown. */
+  /**
+   * Ends an open call as `cancelled`. `null`: not the reader's, or unknown.
+   *
+   * Its open children are cancelled too, with {@link parentCancelled} as their reason, and theirs: reliably, though if need be a
+   * little after this resolves. None of them begins an attempt after it. A call that ends in any other way leaves its children be.
+   */
   cancel(id: CallId, reader: Reader, reason: string | null): Promise<Cancellation | null>;
 
   /** The call as it is now. `null`: not the reader's, or unknown. */

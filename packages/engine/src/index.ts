@@ -18,4 +18,5 @@ export type {
   Settlement,
   StoredEvent,
 } from "./engine.ts";
+export { parentCancelled } from "./engine.ts";
 export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "./engine-errors.ts";

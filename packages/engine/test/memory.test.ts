@@ -14,6 +14,8 @@ describeEngine({
         "of commits of one attempt at once, one is written",
         "a cancel during a commit comes before it or after it, whole",
         "what a transaction wrote before it threw is rolled back",
+        "what a commit starts that throws was never there",
+        "what a commit of a stale attempt starts was never there",
       ],
     },
     {

@@ -18,6 +18,8 @@ export function newCall(given: Partial<NewCall> = {}): NewCall {
     startByMs: null,
     deadlineMs: null,
     retentionMs: 3_600_000,
+    startedBy: null,
+    detached: false,
     ...given,
   };
 }

@@ -12,7 +12,9 @@ import type { Failure } from "./failure.ts";
 export interface StartOptions {
   /**
    * Names the call: the same key of the same principal and procedure gives the same call, for as long as it is retained;
-   * with another input it is refused as `CONFLICT`. Default: none on the server; one per `defer` call on the client.
+   * with another input it is refused as `CONFLICT`. Default: none on the server; one per `defer` call on the client. A call that an
+   * attempt starts, unless in a transaction, has one too: an attempt which goes on after a crash or a hand-back finds the calls of the
+   * one before.
    */
   readonly idempotencyKey?: string;
   /** How long the call waits before its first attempt may begin. Default none. */
@@ -23,6 +25,11 @@ export interface StartOptions {
   readonly deadline?: Duration;
   /** A whole number from -1000 to 1000. Default: the policy's. */
   readonly priority?: number;
+  /**
+   * Of a call that an attempt starts: `true` lets it go its own way, without a parent, so that neither the parent's cancel nor its
+   * deadline is carried to it. Says nothing of any other call. Default `false`.
+   */
+  readonly detached?: boolean;
 }
 
 /** A serialised handle: what names a call. It holds no secret and no right. */
@@ -67,6 +74,8 @@ export type WatchMessage<TOutput = unknown, TProgress = unknown> =
 
 /** A call as it is now: output of `calls.get` and `calls.wait`. Times are ISO 8601 by the server's clock. */
 export interface CallSnapshot<TOutput = unknown, TProgress = unknown> extends HandleJson {
+  /** The call that started it and was not detached from; only while that is kept, and only if its principal is the reader. */
+  readonly parent?: CallId;
   readonly state: CallState;
   /** The `seq` of its last event. */
   readonly seq: number;

@@ -3,9 +3,11 @@ import { type Policy, type StartedCall, type StartOptions, limits } from "@rainc
 import { TRPCError } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
+import { type CarryingContext, commitKey, starterKey } from "./carried-in-context.ts";
 import { contextCodec } from "./payload-codec.ts";
 import { PayloadRefused } from "./payload-refused.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { type StartKey, takeStartKey } from "./start-key.ts";
 import { resolveStartOptions } from "./start-options.ts";
 import { toTrpcError } from "./to-trpc-error.ts";
 import type { RawResolverOptions } from "./trpc-internals.ts";
@@ -15,7 +17,7 @@ export interface CallToAccept {
   readonly policy: Policy;
   readonly raw: RawResolverOptions;
   readonly options: StartOptions;
-  /** The caller's own open transaction; `undefined`: none. */
+  /** The caller's own open transaction; `undefined`: that of the commit within which it is started, if there is one. */
   readonly transaction: unknown;
 }
 
@@ -26,20 +28,28 @@ export interface AcceptedCall {
 }
 
 /**
- * Makes a call durable. What is kept is the input as it came, so that the worker runs all validation again.
+ * Makes a call durable. What is kept is the input as it came, so that the worker runs all validation again. Started with the context
+ * of an attempt, it is that attempt's child.
  *
  * @throws {TRPCError} `BAD_REQUEST` and `PAYLOAD_TOO_LARGE` for what cannot be kept, `CONFLICT` for an idempotency key that names
  *   a call with another input, `SERVICE_UNAVAILABLE` and `TOO_MANY_REQUESTS` when the engine cannot take it.
+ * @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
  */
 export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction }: CallToAccept): Promise<AcceptedCall> {
   const { codecs } = core.bound();
   const reader = readerOf(core, raw.ctx);
   const input = await raw.getRawInput();
   refuseStreams(input, raw.path);
+  const context: CarryingContext = raw.ctx;
+  const starter = context[starterKey]?.engine === core.engine ? context[starterKey] : undefined;
+  let ownKey: StartKey | undefined;
   try {
     const resolved = resolveStartOptions(options, policy);
     const payload = codecs.input.encode(input, { subject: "input", maxBytes: policy.maxInputBytes });
-    const context = await captureContext(core, raw.ctx);
+    const captured = await captureContext(core, raw.ctx);
+    const inTransaction = transaction === undefined ? context[commitKey]?.transactionOf(core.engine) : transaction;
+    if (starter !== undefined && inTransaction === undefined && resolved.idempotencyKey === null)
+      ownKey = takeStartKey(starter, raw.path, payload);
     const acceptance = await core.engine.accept(
       {
         id: core.newCallId(),
@@ -47,17 +57,20 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
         queue: policy.queue,
         principal: reader.principal,
         input: payload,
-        context,
+        context: captured,
         concurrency: policy.concurrency,
         retentionMs: policy.retentionMs,
+        startedBy: starter === undefined ? null : { id: starter.id, attempt: starter.attempt },
         ...resolved,
+        idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,
       },
-      { transaction },
+      { transaction: inTransaction },
     );
     const call: StartedCall = { id: acceptance.id, path: raw.path, state: acceptance.state, created: acceptance.created };
     core.acceptedAnswers.add(call);
     return { call, reader };
   } catch (error) {
+    ownKey?.release();
     throw toTrpcError(error);
   }
 }

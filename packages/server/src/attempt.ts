@@ -1,11 +1,17 @@
-import type { AttemptRef, Payload } from "@raincheck/engine";
+import type { AttemptRef, Engine, Payload } from "@raincheck/engine";
 
 /**
  * One attempt on its way through the procedure's middleware to its resolver. It is taken once: what a resolver or a middleware
  * calls meanwhile with the same context, the same procedure included, is a plain call.
  */
 export interface Attempt extends AttemptRef {
+  /** Which engine's it is. */
+  readonly engine: Engine;
   readonly path: string;
+  /** Attempts before this one that failed or timed out. */
+  readonly failures: number;
+  /** The places taken of each kind of call that it has started; see `start-key.ts`. */
+  readonly started: Map<string, Set<number>>;
   /** When the call expires, by this process's clock; `null`: never. */
   readonly deadline: Date | null;
   readonly onProgress: (progress: Payload) => void;

@@ -2,6 +2,7 @@ import { type CallId, type CallMode, limits } from "@raincheck/protocol";
 import type { Engine } from "@raincheck/engine";
 
 import type { Attempt } from "./attempt.ts";
+import type { CommitScope } from "./commit-scope.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
 
 /**
@@ -33,6 +34,9 @@ export interface CallContext<TTransaction, TCommitted = unknown> {
    * What it resolves with is the output: return it. Keep long work outside: a transaction is open meanwhile.
    * In sync mode it is a plain transaction.
    *
+   * Calls that are started with the resolver's `ctx` meanwhile belong to it: they are there, and may run, if and when it commits.
+   * Await their starts inside `work`.
+   *
    * @param work gets the open transaction; when it throws, everything is rolled back and the error is rethrown.
    * @throws {StaleAttempt} when the worker has lost the call; everything was rolled back.
    */
@@ -44,6 +48,7 @@ export interface CallRun {
   readonly engine: Engine;
   /** `null`: sync mode. */
   readonly attempt: Attempt | null;
+  readonly scope: CommitScope;
   /** The codec for outputs and progress. */
   readonly codec: PayloadCodec;
   readonly maxOutputBytes: number;
@@ -66,13 +71,13 @@ export interface OpenCallContext {
 
 /** Makes the `ctx.call` of one run. */
 export function openCallContext(run: CallRun): OpenCallContext {
-  const { engine, attempt, codec, maxOutputBytes, parse } = run;
+  const { engine, attempt, scope, codec, maxOutputBytes, parse } = run;
   let committing: Promise<CommittedValue> | null = null;
 
   async function commitSync(work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     // The parser runs inside, as it does in an attempt: an output that it refuses takes the writes back with it.
     return await engine.transaction(async (transaction) => {
-      const value = await work(transaction);
+      const value = await scope.run(transaction, () => work(transaction));
       return { value, parsed: await parse(value) };
     });
   }
@@ -80,7 +85,7 @@ export function openCallContext(run: CallRun): OpenCallContext {
   async function commitAttempt(to: Attempt, work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     let output: string | null = null;
     const committed = await engine.commit(to, async (transaction) => {
-      const value = await work(transaction);
+      const value = await scope.run(transaction, () => work(transaction));
       const parsed = await parse(value);
       output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
       return { value: { value, parsed }, output };

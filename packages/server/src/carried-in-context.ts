@@ -1,10 +1,11 @@
 /**
  * What travels from whoever runs a procedure to the `deferrable()` around its resolver: in tRPC's context, because nothing else
  * reaches through the application's middleware, and under symbols that only this package has, so that no request can set them.
- * tRPC's `next({ ctx })` and an application's `{ ...ctx }` copy them along. The resolver's own context holds none of them: what
- * it calls with that context is a call of its own.
+ * tRPC's `next({ ctx })` and an application's `{ ...ctx }` copy them along. The resolver's own context holds what belongs to the calls
+ * that it starts, whose attempt and whose commit theirs is, and nothing else: what it calls with that context is a call of its own.
  */
 import type { Attempt } from "./attempt.ts";
+import type { CommitScope } from "./commit-scope.ts";
 import type { HttpPreferences } from "./http.ts";
 import type { StartIntent } from "./start-intent.ts";
 
@@ -15,12 +16,19 @@ export const startKey = Symbol("raincheck.start");
 /** `raincheck.http()` read these preferences from the request. */
 export const httpKey = Symbol("raincheck.http");
 
+/** What is started with this context is started by an attempt. */
+export const starterKey = Symbol("raincheck.starter");
+/** What is started with this context belongs to a commit, while one is open. */
+export const commitKey = Symbol("raincheck.commit");
+
 /** The context as `deferrable()` sees it. */
 export interface CarryingContext {
   readonly mode?: unknown;
   readonly [attemptKey]?: Attempt;
   readonly [startKey]?: StartIntent;
   readonly [httpKey]?: HttpPreferences;
+  readonly [starterKey]?: Attempt;
+  readonly [commitKey]?: CommitScope;
 }
 
 /**
@@ -38,9 +46,9 @@ export function withProperties<TContext extends object>(context: TContext, prope
   return copy;
 }
 
-/** The context that a resolver gets: with `call`, without anything of ours that a nested call could take for its own. */
-export function resolverContext(context: object, call: object): object {
-  const copy = withProperties(context, { call });
+/** The context that a resolver gets: with `call` and its commit, without anything of ours that a nested call could take for its own. */
+export function resolverContext(context: object, { call, scope }: { readonly call: object; readonly scope: CommitScope }): object {
+  const copy = withProperties(context, { call, [commitKey]: scope });
   for (const key of [attemptKey, startKey, httpKey]) Reflect.deleteProperty(copy, key);
   return copy;
 }

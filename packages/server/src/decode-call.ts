@@ -13,10 +13,11 @@ export function toSnapshot(record: CallRecord, codec: PayloadCodec): CallSnapsho
 
 /** A call as a list shows it. */
 export function withoutOutput(record: CallRecord, codec: PayloadCodec): Omit<CallSnapshot, "output"> {
-  const { id, path, state, seq, attempt, createdAt, startedAt, endedAt, failure, cancelReason } = record;
+  const { id, path, parent, state, seq, attempt, createdAt, startedAt, endedAt, failure, cancelReason } = record;
   return {
     id,
     path,
+    ...(parent === null ? {} : { parent }),
     state,
     seq,
     attempt,

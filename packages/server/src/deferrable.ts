@@ -15,7 +15,8 @@ import { type AnyTRPCProcedure, TRPCError } from "@trpc/server";
 import { acceptCall } from "./accept-call.ts";
 import { type Attempt, carryThrow } from "./attempt.ts";
 import { type OpenCallContext, openCallContext } from "./call-context.ts";
-import { type CarryingContext, attemptKey, httpKey, resolverContext, startKey } from "./carried-in-context.ts";
+import { type CarryingContext, attemptKey, commitKey, httpKey, resolverContext, startKey } from "./carried-in-context.ts";
+import { CommitScope } from "./commit-scope.ts";
 import { markDeferrable } from "./deferrable-mark.ts";
 import { answerWithin } from "./http.ts";
 import { type RouterCodecs, routerCodecs } from "./payload-codec.ts";
@@ -75,6 +76,10 @@ interface WrappedParts {
   readonly ownCodecs: RouterCodecs;
 }
 
+interface OpenedRun extends OpenCallContext {
+  readonly scope: CommitScope;
+}
+
 class WrappedResolver {
   readonly #core: RaincheckCore;
   readonly #parts: WrappedParts;
@@ -130,7 +135,7 @@ class WrappedResolver {
         message: `The procedure ${JSON.stringify(raw.path)} can only be called in async mode: defer it, or send "Prefer: respond-async".`,
       });
     }
-    const open = this.#open(null);
+    const open = this.#open(null, raw);
     const value = await this.#resolve(raw, open);
     const committed = await open.settled();
     if (committed === null || !Object.is(committed.value, value)) {
@@ -144,7 +149,7 @@ class WrappedResolver {
     if (attempt.state === "ended")
       throw new Error("A middleware ran the resolver twice within one attempt. Leave retries to the procedure's policy.");
     attempt.state = "running";
-    const open = this.#open(attempt);
+    const open = this.#open(attempt, raw);
     try {
       const value = await this.#resolve(raw, open);
       const committed = await open.settled();
@@ -160,14 +165,16 @@ class WrappedResolver {
     }
   }
 
-  #open(attempt: Attempt | null): OpenCallContext {
+  #open(attempt: Attempt | null, { ctx }: RawResolverOptions): OpenedRun {
+    const { engine } = this.#core;
+    const scope = new CommitScope(engine, (ctx as CarryingContext)[commitKey]);
     const codecs = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
     const { maxOutputBytes } = this.#parts.policy;
-    return openCallContext({ engine: this.#core.engine, attempt, codec: codecs.output, maxOutputBytes, parse: this.#parse });
+    return { ...openCallContext({ engine, attempt, scope, codec: codecs.output, maxOutputBytes, parse: this.#parse }), scope };
   }
 
-  async #resolve(raw: RawResolverOptions, { call }: OpenCallContext): Promise<unknown> {
-    return await this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, call) });
+  async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {
+    return await this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, run) });
   }
 
   #warnOfOtherValue(path: string, attempt: Attempt | null): void {

@@ -25,7 +25,9 @@ export function describeError(error: unknown, newErrorId: () => string): Describ
   });
 
   const trpc = trpcErrorCode(error);
-  const thrown = trpc === "INTERNAL_SERVER_ERROR" ? unwrapped(error) : error;
+  // A call that could not be started because the ledger was away is the ledger's outage, whatever its caller is told of it.
+  const isOutage = trpc === "SERVICE_UNAVAILABLE" && hasTag(readSafely(error, "cause"), "EngineUnavailable");
+  const thrown = trpc === "INTERNAL_SERVER_ERROR" || isOutage ? unwrapped(error) : error;
   try {
     if (error instanceof InvocationRefused) return describeRefusal(error, hide);
     if (hasTag(thrown, "FinalError"))

@@ -33,9 +33,12 @@ export type KeptOutput<TOutput, TTransformer> = unknown extends TOutput
 
 /** What `raincheck.start()` takes beside procedure and input. */
 export interface InProcessStartOptions<TContext extends object, TTransaction> extends StartOptions {
-  /** The context that the call is made with: the procedure's middleware runs with it, and its principal owns the call. */
+  /**
+   * The context that the call is made with: the procedure's middleware runs with it, and its principal owns the call. With the context
+   * of an attempt (a resolver's `ctx`, or a copy of it) the call is a child of the attempt's: see `detached`.
+   */
   readonly ctx: TContext;
-  /** The caller's own open transaction: the call exists if and when it commits. */
+  /** The caller's own open transaction: the call exists if and when it commits. Default: that of `ctx.call.commit()`, while it is open. */
   readonly transaction?: TTransaction;
   /** What the procedure's middleware gets as `signal`. It does not end the call. */
   readonly signal?: AbortSignal;
@@ -85,6 +88,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    *
    * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
    *   `SERVICE_UNAVAILABLE`.
+   * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
    * @throws {TypeError} when it is not a deferrable procedure of the bound router.
    */
   start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(

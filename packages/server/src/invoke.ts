@@ -2,7 +2,7 @@ import type { ClaimedCall } from "@raincheck/engine";
 
 import type { Attempt } from "./attempt.ts";
 import type { FoundProcedure } from "./bound-router.ts";
-import { attemptKey, withProperties } from "./carried-in-context.ts";
+import { attemptKey, starterKey, withProperties } from "./carried-in-context.ts";
 import { InvocationRefused } from "./invocation-refused.ts";
 import { contextCodec } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
@@ -21,14 +21,18 @@ export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, o
   const attempt: Attempt = {
     id: call.id,
     attempt: call.attempt,
+    engine: core.engine,
     path: call.path,
+    failures: call.failures,
+    started: new Map(),
     deadline: call.deadlineInMs === null ? null : new Date(core.now() + call.deadlineInMs),
     onProgress,
     state: "waiting",
     committed: null,
   };
-  // The mode is "sync" here, whatever was captured: calls that middleware and resolver make with this context are plain calls.
-  const ctx = withProperties(restored, { mode: "sync", [attemptKey]: attempt });
+  // The mode is "sync" here, whatever was captured: calls that middleware and resolver make with this context are plain calls,
+  // and those that they start with it are the attempt's.
+  const ctx = withProperties(restored, { mode: "sync", [attemptKey]: attempt, [starterKey]: attempt });
   try {
     const output = await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => input, signal });
     if (attempt.committed !== null) return committed(attempt.committed.output);

@@ -1,4 +1,4 @@
-import type { StartOptions } from "@raincheck/protocol";
+import { type StartOptions, hasTag } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
 
 import type { AcceptedCall } from "./accept-call.ts";
@@ -6,6 +6,7 @@ import type { FoundProcedure } from "./bound-router.ts";
 import { startKey, withProperties } from "./carried-in-context.ts";
 import { deferrableMark } from "./deferrable-mark.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { readSafely } from "./read-safely.ts";
 import type { StartIntent } from "./start-intent.ts";
 import { isProcedure, runProcedure } from "./trpc-internals.ts";
 
@@ -24,13 +25,18 @@ export interface CallToStart {
  * Starts a call by its path: runs the procedure with all its middleware and validation in async mode, so that it is accepted
  * where its resolver would have run.
  *
- * @throws whatever the procedure's middleware throws, and see `acceptCall`.
+ * @throws whatever the procedure's middleware throws, and see `acceptCall`; a `StaleAttempt` as it is, for it is the attempt's own error.
  */
 export async function startCall(core: RaincheckCore, call: CallToStart): Promise<AcceptedCall> {
   const { procedure } = ownProcedure(core, await core.bound().require(call.path), call.path);
   const intent: StartIntent = { path: call.path, options: call.options, transaction: call.transaction, accepted: null };
   const ctx = withProperties(call.ctx ?? {}, { mode: "async", [startKey]: intent });
-  await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => call.input, signal: call.signal });
+  try {
+    await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => call.input, signal: call.signal });
+  } catch (error) {
+    const cause = readSafely(error, "cause");
+    throw hasTag(cause, "StaleAttempt") ? cause : error;
+  }
   if (intent.accepted !== null) return intent.accepted;
   throw new TRPCError({
     code: "INTERNAL_SERVER_ERROR",

@@ -7,9 +7,17 @@ export interface ResolvedStartOptions {
   readonly delayMs: number;
   readonly startByMs: number | null;
   readonly deadlineMs: number | null;
+  readonly detached: boolean;
 }
 
-const knownOptions: readonly string[] = ["idempotencyKey", "delay", "startBy", "deadline", "priority"] satisfies (keyof StartOptions)[];
+const knownOptions: readonly string[] = [
+  "idempotencyKey",
+  "delay",
+  "startBy",
+  "deadline",
+  "priority",
+  "detached",
+] satisfies (keyof StartOptions)[];
 
 /**
  * Fills in what a caller left to the policy.
@@ -26,6 +34,8 @@ export function resolveStartOptions(options: StartOptions, policy: Policy): Reso
   const delayMs = options.delay === undefined ? 0 : toMs(options.delay, "options.delay");
   const startByMs = options.startBy === undefined ? policy.startByMs : toMs(options.startBy, "options.startBy");
   const deadlineMs = options.deadline === undefined ? policy.deadlineMs : toMs(options.deadline, "options.deadline");
+  const { detached = false } = options;
+  if (typeof detached !== "boolean") throw new InvalidOption("options.detached", detached, "true or false");
   refuseUnlessLonger(startByMs, delayMs, { name: "startBy", given: options.startBy });
   refuseUnlessLonger(deadlineMs, delayMs, { name: "deadline", given: options.deadline });
   return {
@@ -34,6 +44,7 @@ export function resolveStartOptions(options: StartOptions, policy: Policy): Reso
     delayMs,
     startByMs,
     deadlineMs,
+    detached,
   };
 }
 

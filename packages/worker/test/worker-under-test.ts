@@ -128,6 +128,8 @@ export function newCall(path: string, given: Partial<NewCall> = {}): NewCall {
     startByMs: null,
     deadlineMs: null,
     retentionMs: 86_400_000,
+    startedBy: null,
+    detached: false,
     ...given,
   };
 }

@@ -18,6 +18,7 @@ export const acceptTheme = defineTheme("accept", {
         path: call.path,
         queue: call.queue,
         principal: call.principal,
+        parent: null,
         state: "queued",
         seq: 1,
         attempt: 0,

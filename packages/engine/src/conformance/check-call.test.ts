@@ -18,6 +18,7 @@ const record: CallRecord = {
   path: "a",
   queue: "default",
   principal: null,
+  parent: null,
   state: "succeeded",
   seq: 6,
   attempt: 2,

@@ -1,6 +1,7 @@
 import { acceptTheme } from "./accept.ts";
 import { accessTheme } from "./access.ts";
 import { cancelTheme } from "./cancel.ts";
+import { childrenTheme } from "./children.ts";
 import { claimTheme } from "./claim.ts";
 import { commitTheme } from "./commit.ts";
 import { concurrencyTheme } from "./concurrency.ts";
@@ -29,6 +30,7 @@ export const themes = [
   settleTheme,
   commitTheme,
   cancelTheme,
+  childrenTheme,
   eventsTheme,
   wakeTheme,
   expiryTheme,

@@ -66,6 +66,8 @@ export class Trial {
       startByMs: null,
       deadlineMs: null,
       retentionMs: 3_600_000,
+      startedBy: null,
+      detached: false,
       ...given,
     };
     this.#calls.set(call.id, { principal: call.principal });

@@ -1,4 +1,4 @@
-import { type CallEvent, type Failure, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
+import { type CallEvent, type CallId, type Failure, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
 import type { AttemptRef, CallRecord, ClaimedCall, NewCall, Payload, Reader, Settlement, StoredEvent } from "../engine.ts";
 import type { Moment } from "./clock.ts";
 
@@ -14,8 +14,11 @@ export class MemoryCall {
   readonly given: NewCall;
   /** The order of acceptance: a call's age among the others. */
   readonly number: number;
+  /** Of its parent, by name alone: a call must not keep its ancestors in memory. `null`: none. */
+  readonly parentId: CallId | null;
   readonly events: StoredEvent[] = [];
   readonly #acceptedMs: number;
+  readonly #deadlineMs: number;
   #folded: FoldedCall<Payload, Payload> | null = null;
   /** Attempts that failed or timed out. */
   #failures = 0;
@@ -25,10 +28,16 @@ export class MemoryCall {
   #leaseEndsMs = 0;
   #endedMs = 0;
 
-  constructor(given: NewCall, number: number, now: Moment) {
+  constructor(
+    given: NewCall,
+    { number, parent, now }: { readonly number: number; readonly parent: MemoryCall | null; readonly now: Moment },
+  ) {
     this.given = { ...given };
     this.number = number;
+    this.parentId = parent?.given.id ?? null;
     this.#acceptedMs = now.ms;
+    const ownMs = given.deadlineMs === null ? Infinity : now.ms + given.deadlineMs;
+    this.#deadlineMs = parent === null ? ownMs : Math.min(ownMs, parent.#deadlineMs);
     this.#runnableMs = now.ms + given.delayMs;
     this.#append({ type: "queued" }, now);
   }
@@ -57,7 +66,7 @@ export class MemoryCall {
   dueMs(nowMs: number): number {
     const { state } = this.folded;
     if (isTerminal(state)) return this.#endedMs + this.given.retentionMs;
-    const expiresMs = Math.min(this.#deadlineMs(), this.#startByMs());
+    const expiresMs = Math.min(this.#deadlineMs, this.#startByMs());
     if (state === "running") return Math.min(expiresMs, this.#leaseEndsMs);
     return this.#runnableMs > nowMs ? Math.min(expiresMs, this.#runnableMs) : expiresMs;
   }
@@ -66,7 +75,7 @@ export class MemoryCall {
   passTime(now: Moment): void {
     const { state, attempt } = this.folded;
     if (isTerminal(state)) return;
-    if (this.#deadlineMs() <= now.ms) this.#expire("DEADLINE_PASSED", "The call did not end before its deadline.", now);
+    if (this.#deadlineMs <= now.ms) this.#expire("DEADLINE_PASSED", "The call did not end before its deadline.", now);
     else if (this.#startByMs() <= now.ms) this.#expire("START_BY_PASSED", "No worker began the call in time.", now);
     else if (state === "running" && this.#leaseEndsMs <= now.ms) this.#lose(attempt, now);
   }
@@ -77,7 +86,7 @@ export class MemoryCall {
     this.#append({ type: "started", attempt }, now);
     this.#leaseEndsMs = now.ms + leaseMs;
     const { id, path, queue, principal, input, context } = this.given;
-    const deadlineInMs = this.given.deadlineMs === null ? null : Math.max(0, Math.floor(this.#deadlineMs() - now.ms));
+    const deadlineInMs = this.#deadlineMs === Infinity ? null : Math.max(0, Math.floor(this.#deadlineMs - now.ms));
     return { id, attempt, path, queue, principal, input, context, failures: this.#failures, createdAt: this.events[0]!.at, deadlineInMs };
   }
 
@@ -114,8 +123,12 @@ export class MemoryCall {
     this.#endedMs = now.ms;
   }
 
-  /** The call as the ledger shows it. */
-  toRecord(): CallRecord {
+  /**
+   * The call as the ledger shows it.
+   *
+   * @param parent the id of its parent, if it is to be seen.
+   */
+  toRecord(parent: CallId | null): CallRecord {
     const { id, path, queue, principal } = this.given;
     const { state, seq, attempt, progress, end } = this.folded;
     return {
@@ -123,6 +136,7 @@ export class MemoryCall {
       path,
       queue,
       principal,
+      parent,
       state,
       seq,
       attempt,
@@ -134,10 +148,6 @@ export class MemoryCall {
       failure: end?.type === "failed" || end?.type === "expired" ? end.failure : null,
       cancelReason: end?.type === "cancelled" ? end.reason : null,
     };
-  }
-
-  #deadlineMs(): number {
-    return this.given.deadlineMs === null ? Infinity : this.#acceptedMs + this.given.deadlineMs;
   }
 
   /** Only the first attempt has to start by a time. */

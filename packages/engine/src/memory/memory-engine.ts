@@ -11,7 +11,7 @@
  */
 import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
 import { EngineFull, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
-import type { AttemptRef, Engine, LossReason, LostAttempt, NewCall, Reader } from "../engine.ts";
+import { type AttemptRef, type Engine, type LossReason, type LostAttempt, type NewCall, parentCancelled, type Reader } from "../engine.ts";
 import { type Clock, type Moment, momentOf, systemClock } from "./clock.ts";
 import { MemoryCall } from "./memory-call.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
@@ -118,6 +118,22 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
     return call?.isSeenBy(reader) === true ? call : null;
   }
 
+  /** The id of the call's parent, if that is kept and the reader's own. */
+  function seenParent({ parentId }: MemoryCall, reader: Reader): CallId | null {
+    const parent = parentId === null ? undefined : ledger.find(parentId);
+    return parent !== undefined && parent.given.principal !== null && parent.isSeenBy(reader) ? parentId : null;
+  }
+
+  /** Passes a cancel on, generation by generation. */
+  function cancelChildren(cancelled: MemoryCall, now: Moment): void {
+    const parents = [cancelled];
+    for (let parent = parents.pop(); parent !== undefined; parent = parents.pop()) {
+      const open = ledger.childrenOf(parent).filter((child) => !isTerminal(child.folded.state));
+      for (const child of open) change(child, now, (one) => one.cancel(parentCancelled, now));
+      parents.push(...open);
+    }
+  }
+
   /** The call, if the attempt is the one that runs it. */
   function heldCall(attempt: AttemptRef): MemoryCall | null {
     const call = ledger.find(attempt.id);
@@ -148,10 +164,12 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
         if (!isSameCall(same.given, given)) throw new IdempotencyConflict(given.path);
         return { id: same.given.id, state: same.folded.state, created: false };
       }
+      const starter = given.startedBy === null ? null : heldCall(given.startedBy);
+      if (given.startedBy !== null && starter === null) throw new StaleAttempt(given.startedBy, "what it wanted to start was refused");
       if (count.queued >= maxQueued) {
         throw new EngineFull(`${maxQueued} calls are queued already; start more workers, raise maxQueued, or try again later.`);
       }
-      const call = new MemoryCall(given, ++accepted, now);
+      const call = new MemoryCall(given, { number: ++accepted, parent: given.detached ? null : starter, now });
       count.queued += 1;
       ledger.add(call);
       callWakes.changed(given.id);
@@ -220,12 +238,14 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       if (call === null) return null;
       if (isTerminal(call.folded.state)) return { cancelled: false, state: call.folded.state };
       change(call, now, (open) => open.cancel(reason, now));
+      cancelChildren(call, now);
       return { cancelled: true, state: "cancelled" };
     },
 
     async read(id, reader) {
       enter("read");
-      return seenCall(id, reader)?.toRecord() ?? null;
+      const call = seenCall(id, reader);
+      return call?.toRecord(seenParent(call, reader)) ?? null;
     },
 
     async list(reader, { path, state, cursor, limit }) {
@@ -242,7 +262,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
         .reverse();
       const page = matching.slice(0, limit);
       return {
-        calls: page.map((call) => ({ ...call.toRecord(), output: null })),
+        calls: page.map((call) => ({ ...call.toRecord(seenParent(call, reader)), output: null })),
         nextCursor: matching.length > page.length ? String(page.at(-1)?.number ?? below) : null,
       };
     },

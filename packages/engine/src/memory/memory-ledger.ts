@@ -8,6 +8,8 @@ export class MemoryLedger {
   readonly #calls = new Map<CallId, MemoryCall>();
   readonly #byKey = new Map<string, MemoryCall>();
   readonly #byPrincipal = new Map<string, Set<MemoryCall>>();
+  /** By parent. */
+  readonly #children = new Map<CallId, Set<MemoryCall>>();
   /** By queue: calls without a limit stand in one line, limited calls in one for each path. */
   readonly #runnable = new Map<string, Map<string | null, Heap<MemoryCall>>>();
   /** By path, the limited calls that run. */
@@ -28,6 +30,11 @@ export class MemoryLedger {
   /** A principal's calls, the oldest first. */
   ofPrincipal(principal: string): readonly MemoryCall[] {
     return [...(this.#byPrincipal.get(principal) ?? [])];
+  }
+
+  /** The calls whose parent this is. */
+  childrenOf({ given }: MemoryCall): readonly MemoryCall[] {
+    return [...(this.#children.get(given.id) ?? [])];
   }
 
   /** The call of these queues to claim first, by priority, then age, of those whose path has room. */
@@ -67,11 +74,8 @@ export class MemoryLedger {
     const { id, principal, idempotencyKey } = call.given;
     this.#calls.set(id, call);
     if (idempotencyKey !== null) this.#byKey.set(keyOf(call.given), call);
-    if (principal !== null) {
-      const calls = this.#byPrincipal.get(principal);
-      if (calls === undefined) this.#byPrincipal.set(principal, new Set([call]));
-      else calls.add(call);
-    }
+    if (principal !== null) addTo(this.#byPrincipal, principal, call);
+    if (call.parentId !== null) addTo(this.#children, call.parentId, call);
   }
 
   /**
@@ -104,11 +108,8 @@ export class MemoryLedger {
     const { id, principal, idempotencyKey } = call.given;
     this.#calls.delete(id);
     if (idempotencyKey !== null) this.#byKey.delete(keyOf(call.given));
-    if (principal !== null) {
-      const calls = this.#byPrincipal.get(principal);
-      calls?.delete(call);
-      if (calls?.size === 0) this.#byPrincipal.delete(principal);
-    }
+    if (principal !== null) removeFrom(this.#byPrincipal, principal, call);
+    if (call.parentId !== null) removeFrom(this.#children, call.parentId, call);
     this.#removeRunnable(call);
     const due = this.#dueOf.get(call);
     if (due !== undefined) this.#due.remove(due);
@@ -138,6 +139,18 @@ export class MemoryLedger {
 interface Due {
   readonly call: MemoryCall;
   ms: number;
+}
+
+function addTo(groups: Map<string, Set<MemoryCall>>, name: string, call: MemoryCall): void {
+  const calls = groups.get(name);
+  if (calls === undefined) groups.set(name, new Set([call]));
+  else calls.add(call);
+}
+
+function removeFrom(groups: Map<string, Set<MemoryCall>>, name: string, call: MemoryCall): void {
+  const calls = groups.get(name);
+  calls?.delete(call);
+  if (calls?.size === 0) groups.delete(name);
 }
 
 /** The path whose limit the call waits for; `null`: it waits for none. */

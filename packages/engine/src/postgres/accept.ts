@@ -1,20 +1,23 @@
 /**
  * Accepting: ledger row, event 1 and delivery in one transaction, the caller's own if it gives one.
  *
+ * A call that an attempt starts is written only while that attempt runs its call, as the inserting statement sees it. It locks
+ * nothing of its parent's row, so that no lease waits for it; `pass-on-cancels.ts` says why that is enough.
+ *
  * Idempotency is a unique index over a hash of (principal, path, key). A row that it refuses is looked up afterwards, in a
  * statement of its own, which sees what the winner committed.
  */
 import { createHash } from "node:crypto";
 import type { CallState } from "@raincheck/protocol";
 import type { TransactionSql } from "postgres";
-import { IdempotencyConflict } from "../engine-errors.ts";
+import { IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
 import type { Acceptance, NewCall } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Executor, executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** What became of one call: accepted, or refused alone. */
-export type AcceptResult = Acceptance | IdempotencyConflict;
+export type AcceptResult = Acceptance | IdempotencyConflict | StaleAttempt;
 
 /** Accepts a batch in a transaction of its own, and wakes the workers. */
 export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Promise<AcceptResult[]> {
@@ -30,19 +33,23 @@ export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Pr
   );
   for (const [index, call] of calls.entries()) {
     const result = results[index];
-    if (result instanceof IdempotencyConflict || !result?.created || isParked(call)) continue;
+    if (result === undefined || result instanceof Error || !result.created || isParked(call)) continue;
     ledger.wakes.runnable(call.queue, call.delayMs);
   }
   return results;
 }
 
-/** Accepts one call in the caller's own transaction. The wake goes with its commit. */
+/** Accepts one call in the caller's own transaction. The wake goes with its commit, or follows it where the transaction is the engine's. */
 export async function acceptWith(ledger: Ledger, transaction: TransactionSql, call: NewCall): Promise<AcceptResult> {
   await whileAvailable("accept", () => ledger.delivery.prepare([call.queue]));
   // Nobody here sees the commit, after which the gate would have to be opened: it has its delivery, come what may.
   const [result] = await acceptIn(ledger, transaction, [toRow(call, false)]);
   if (result === undefined) throw new Error("accept answered nothing for a call");
-  if (!(result instanceof IdempotencyConflict) && result.created) await ledger.wakes.runnableOnCommit(transaction, call.queue);
+  if (!(result instanceof Error) && result.created) {
+    const accepted = ledger.acceptedIn.get(transaction);
+    if (accepted === undefined) await ledger.wakes.runnableOnCommit(transaction, call.queue);
+    else accepted.push(call);
+  }
   return result;
 }
 
@@ -54,7 +61,7 @@ export function isParked(call: NewCall): boolean {
 async function acceptIn(ledger: Ledger, transaction: Executor, given: readonly Row[]): Promise<AcceptResult[]> {
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
   const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
-  const created = await insert(ledger, transaction, rows);
+  const { created, refused } = await insert(ledger, transaction, rows);
   const fresh = given.filter(({ call }) => created.has(call.id));
   const delivered = fresh.filter(({ parked }) => !parked).map(({ call }) => call);
   if (delivered.length > 0) await ledger.delivery.send(executorOf(transaction), delivered);
@@ -74,7 +81,7 @@ async function acceptIn(ledger: Ledger, transaction: Executor, given: readonly R
         taken.add(row.call.id);
         return [row, { id: row.call.id, state: "queued", created: true }];
       }
-      return [row, existing(row, known)];
+      return [row, existing(row, { known, isRefused: refused.has(row.call.id) })];
     })
     .sort(([a], [b]) => given.indexOf(a) - given.indexOf(b))
     .map(([, result]) => result);
@@ -102,39 +109,53 @@ function toRow(call: NewCall, parked: boolean): Row {
   return { call, keyHash, inputHash: sha256(call.input), parked };
 }
 
-async function insert({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<Set<string>> {
+interface Inserted {
+  /** The ids of the calls that were written. */
+  readonly created: ReadonlySet<string>;
+  /** Of calls whose attempt does not run its call any more. */
+  readonly refused: ReadonlySet<string>;
+}
+
+async function insert({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<Inserted> {
   const column = <TValue>(pick: (call: NewCall) => TValue): TValue[] => rows.map(({ call }) => pick(call));
   // `parked` as a number: postgres.js takes an array of booleans for one boolean.
-  const accepted = await sql<{ id: string }[]>`
+  const items = await sql<{ id: string; created: boolean; held: boolean }[]>`
     with item as (
-      select * from unnest(
+      select item.*, starter.id as held_by, case when item.detached = 0 then starter.deadline end as parent_deadline from unnest(
         ${column(({ id }) => id)}::uuid[], ${column(({ path }) => path)}::text[], ${column(({ queue }) => queue)}::text[],
         ${column(({ principal }) => principal)}::text[], ${column(({ input }) => input)}::text[], ${column(({ context }) => context)}::text[],
         ${rows.map(({ keyHash }) => keyHash)}::text[], ${rows.map(({ inputHash }) => inputHash)}::text[],
         ${column(({ priority }) => priority)}::int[], ${column(({ delayMs }) => delayMs)}::float8[],
         ${column(({ startByMs }) => startByMs)}::float8[], ${column(({ deadlineMs }) => deadlineMs)}::float8[],
         ${column(({ retentionMs }) => retentionMs)}::bigint[], ${column(({ concurrency }) => concurrency)}::int[],
-        ${rows.map(({ parked }) => (parked ? 1 : 0))}::int[]
-      ) as item (id, path, queue, principal, input, context, key_hash, input_hash, priority, delay_ms, start_by_ms, deadline_ms, retention_ms, concurrency, parked)
+        ${rows.map(({ parked }) => (parked ? 1 : 0))}::int[], ${column(({ startedBy }) => startedBy?.id ?? null)}::uuid[],
+        ${column(({ startedBy }) => startedBy?.attempt ?? null)}::int[], ${column(({ detached }) => (detached ? 1 : 0))}::int[]
+      ) as item (id, path, queue, principal, input, context, key_hash, input_hash, priority, delay_ms, start_by_ms, deadline_ms, retention_ms, concurrency, parked,
+        starter_id, starter_attempt, detached)
+      left join ${sql(schema)}.call as starter
+        on starter.id = item.starter_id and starter.attempt = item.starter_attempt and starter.state = 'running'
     ), accepted as (
       insert into ${sql(schema)}.call
         (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
-         concurrency, parked)
+         concurrency, parked, parent_id)
       select
         id, path, queue, principal, 'queued', 1, priority, input, context, decode(key_hash, 'hex'), decode(input_hash, 'hex'), now(),
         now() + delay_ms * interval '1 millisecond',
-        now() + least(start_by_ms, deadline_ms) * interval '1 millisecond',
-        now() + deadline_ms * interval '1 millisecond',
-        retention_ms, concurrency, parked = 1
-      from item
+        least(now() + least(start_by_ms, deadline_ms) * interval '1 millisecond', parent_deadline),
+        least(now() + deadline_ms * interval '1 millisecond', parent_deadline),
+        retention_ms, concurrency, parked = 1, case when detached = 0 then starter_id end
+      from item where starter_id is null or held_by is not null
       on conflict do nothing
       returning id
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, 1, 'queued', now(), 0 from accepted
     )
-    select id from accepted`;
-  return new Set(accepted.map(({ id }) => id));
+    select id, accepted.id is not null as created, starter_id is null or held_by is not null as held from item left join accepted using (id)`;
+  return {
+    created: new Set(items.flatMap(({ id, created }) => (created ? [id] : []))),
+    refused: new Set(items.flatMap(({ id, held }) => (held ? [] : [id]))),
+  };
 }
 
 function lookUp({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<KnownCall[]> {
@@ -146,8 +167,13 @@ function lookUp({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promis
       or key_hash in (select decode(hex, 'hex') from unnest(${keys}::text[]) as hex)`;
 }
 
-function existing({ call, keyHash, inputHash }: Row, known: readonly KnownCall[]): AcceptResult {
+function existing(
+  { call, keyHash, inputHash }: Row,
+  { known, isRefused }: { known: readonly KnownCall[]; isRefused: boolean },
+): AcceptResult {
   const found = known.find(({ id }) => id === call.id) ?? known.find(({ key_hash }) => key_hash !== null && key_hash === keyHash);
+  if (found === undefined && isRefused && call.startedBy !== null)
+    return new StaleAttempt(call.startedBy, "what it wanted to start was refused");
   // Its row was there when this one was refused and is gone now: it was kept no longer than until this moment.
   if (found === undefined) throw Object.assign(new Error("the call of this key was deleted meanwhile"), { code: "40001" });
   if (found.input_hash !== inputHash) return new IdempotencyConflict(call.path);

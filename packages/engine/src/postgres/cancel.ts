@@ -1,38 +1,34 @@
 import type { CallId, CallState } from "@raincheck/protocol";
 import type { Cancellation, Reader } from "../engine.ts";
+import { type CancelledRow, cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "./ledger.ts";
+import { passOnCancels } from "./pass-on-cancels.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.cancel`. Its delivery, if one waits, is dropped when it is taken. */
 export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<Cancellation | null> {
-  const [cancelled] = await whileAvailable("cancel", () => cancelRow(ledger, target, reason));
+  const [cancelled] = await whileAvailable("cancel", () => cancelOne(ledger, target, reason));
   if (cancelled !== undefined) {
     ledger.wakes.changed([target.id]);
     void ledger.gate.open([cancelled.limited_path]);
+    // What fails here is left to the keeper: the call itself is cancelled.
+    if (cancelled.cancelling) await passOnCancels(ledger).catch(() => undefined);
     return { cancelled: true, state: "cancelled" };
   }
   const state = await whileAvailable("cancel", () => readState(ledger, target));
   return state === null ? null : { cancelled: false, state };
 }
 
-function cancelRow(
-  { schema, control }: Ledger,
-  target: { id: CallId; reader: Reader },
-  reason: string | null,
-): Promise<{ limited_path: string | null }[]> {
-  return control.use(
-    (sql) => sql<{ limited_path: string | null }[]>`
-    with cancelled as (
-      update ${sql(schema)}.call set
-        state = 'cancelled', seq = seq + 1, cancel_reason = ${reason}, worker = null, parked = false, ended_at = now(), expires_at = null,
-        due_at = now() + retention_ms * interval '1 millisecond'
+function cancelOne({ schema, control }: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<CancelledRow[]> {
+  return control.use((sql) =>
+    cancelRows(
+      schema,
+      sql,
+      sql`
+      select id, ${reason}::text as reason from ${sql(schema)}.call
       where id = ${target.id} and state in ('queued', 'running') and (principal is null or principal = ${target.reader.principal})
-      returning id, seq, attempt, case when concurrency is not null then path end as limited_path
-    ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, seq, 'cancelled', now(), attempt from cancelled
-    )
-    select limited_path from cancelled`,
+      for update`,
+    ),
   );
 }
 

@@ -1,12 +1,13 @@
 /**
  * Claiming: deliveries are taken and their calls marked as running in one transaction. A delivery whose call is not claimable
- * (cancelled, expired, taken by an earlier delivery, not due) is dropped with it: the ledger decides. Of limited calls the gate
- * says which may begin; a claim without one costs nothing for it.
+ * (cancelled, or its parent is; expired, taken by an earlier delivery, not due) is dropped with it: the ledger decides. Of limited
+ * calls the gate says which may begin; a claim without one costs nothing for it.
  */
 import type { TransactionSql } from "postgres";
 import type { ClaimedCall, ClaimRequest } from "../engine.ts";
 import { admit } from "./admit.ts";
 import type { Ledger } from "./ledger.ts";
+import { cancelLeft } from "./pass-on-cancels.ts";
 import { executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
@@ -27,11 +28,12 @@ interface ClaimedRow {
 /** See `Engine.claim`. */
 export async function claim(ledger: Ledger, request: ClaimRequest): Promise<ClaimedCall[]> {
   await whileAvailable("claim", () => ledger.delivery.prepare(request.queues));
-  const { claimed, unseen, unfinished } = await whileAvailable("claim", () =>
+  const { claimed, left, unseen, unfinished } = await whileAvailable("claim", () =>
     inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
   );
   if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
   void ledger.gate.open(unseen);
+  void cancelLeft(ledger, left);
   for (const queue of unfinished) ledger.wakes.runnable(queue, 0);
   return claimed;
 }
@@ -41,6 +43,8 @@ const maxRounds = 16;
 
 interface Claim {
   readonly claimed: ClaimedCall[];
+  /** Of the calls that were delivered, those that did not begin. */
+  readonly left: string[];
   /** Paths whose gate is to be opened after the commit. */
   readonly unseen: string[];
   /** Queues that gave nothing but dropped deliveries until the claim broke off: who claims is woken to go on. */
@@ -51,6 +55,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
   const claimed: ClaimedCall[] = [];
   const unseen: string[] = [];
   const unfinished: string[] = [];
+  const taken: string[] = [];
   let holdsLocks = false;
   for (const queue of request.queues) {
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
@@ -76,10 +81,12 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
           begun.sort((a, b) => b.priority - a.priority || a.created_at.getTime() - b.created_at.getTime());
         }
       }
+      taken.push(...ids);
       claimed.push(...begun.map(toClaimedCall));
     }
   }
-  return { claimed, unseen, unfinished };
+  const begun = new Set(claimed.map(({ id }) => id));
+  return { claimed, left: taken.filter((id) => !begun.has(id)), unseen, unfinished };
 }
 
 interface Marking {
@@ -105,6 +112,7 @@ function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marking): Pr
         expires_at = deadline
       where id = any(${mark.ids as string[]}::uuid[]) and (concurrency is not null) = ${mark.limited}
         and state = 'queued' and due_at <= now() and (expires_at is null or expires_at > now())
+        and (parent_id is null or (select state from ${sql(schema)}.call as parent where parent.id = call.parent_id) is distinct from 'cancelled')
       returning *
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)

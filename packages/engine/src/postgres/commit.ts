@@ -7,9 +7,9 @@
 import type { TransactionSql } from "postgres";
 import { EngineUnavailable, StaleAttempt } from "../engine-errors.ts";
 import type { AttemptRef, Payload } from "../engine.ts";
+import { inApplication } from "./application.ts";
 import type { Ledger } from "./ledger.ts";
 import { settledBefore, settleRows } from "./settle.ts";
-import { inTransaction } from "./transaction.ts";
 import { isUnavailable, whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.commit`. */
@@ -21,7 +21,7 @@ export async function commit<TValue>(
   // Filled when everything but COMMIT itself has happened.
   const done: { value: TValue; output: Payload; limitedPath: string | null }[] = [];
   try {
-    await inTransaction(ledger.application, async (transaction) => {
+    await inApplication(ledger, async (transaction) => {
       const result = await work(transaction);
       const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
       if (settled === undefined) throw new StaleAttempt(attempt);

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expireDue } from "./expire.ts";
 import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
+import { passOnCancels } from "./pass-on-cancels.ts";
 import { reapLost } from "./reap.ts";
 import { redeliver } from "./redeliver.ts";
 import { deleteRetained } from "./retain.ts";
@@ -20,6 +21,7 @@ const redeliverMs = 2_000;
 
 interface Due {
   readonly lost: boolean;
+  readonly cancelling: boolean;
   readonly expired: boolean;
   readonly parked: boolean;
   readonly undelivered: boolean;
@@ -43,6 +45,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
         const due = await whatIsDue(ledger);
         if (due.expired) await expireDue(ledger);
         if (due.lost) await reapLost(ledger);
+        if (due.cancelling) await passOnCancels(ledger);
         if (due.retained) await deleteRetained(ledger);
         if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
         if (due.undelivered && performance.now() >= redeliverAtMs) {
@@ -72,9 +75,10 @@ async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
     select
       exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now()) as lost,
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
+      exists (select from ${sql(schema)}.call where cancelling) as cancelling,
       exists (select from ${sql(schema)}.call where parked) as parked,
       exists (select from ${sql(schema)}.call where state = 'queued' and not parked and due_at < now() - interval '2 seconds') as undelivered,
       exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
   );
-  return due ?? { lost: false, expired: false, parked: false, undelivered: false, retained: false };
+  return due ?? { lost: false, expired: false, cancelling: false, parked: false, undelivered: false, retained: false };
 }

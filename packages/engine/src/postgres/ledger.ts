@@ -1,4 +1,5 @@
 import type { Delivery } from "../delivery/delivery.ts";
+import type { NewCall } from "../engine.ts";
 import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
@@ -14,4 +15,6 @@ export interface Ledger {
   readonly delivery: Delivery;
   readonly wakes: Wakes;
   readonly gate: Gate;
+  /** What was accepted in a transaction of the engine's own, to be woken when it has committed. */
+  readonly acceptedIn: WeakMap<object, NewCall[]>;
 }

@@ -8,9 +8,10 @@
 import type { Sql } from "postgres";
 import { EngineSetupError } from "../engine-errors.ts";
 import { ledger } from "./migrations/0001-ledger.ts";
+import { parent } from "./migrations/0002-parent.ts";
 import { inTransactionOf } from "./transaction.ts";
 
-const migrations: readonly ((schema: string) => string)[] = [ledger];
+const migrations: readonly ((schema: string) => string)[] = [ledger, parent];
 
 /** The version of the ledger that this release writes. */
 const ledgerVersion = migrations.length;

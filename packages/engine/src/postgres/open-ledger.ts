@@ -57,7 +57,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
-  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate };
+  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate, acceptedIn: new WeakMap() };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
 
   const closing = opening.move();

@@ -3,8 +3,9 @@ import { InvalidOption, isCallId, wholeNumber } from "@raincheck/protocol";
 import type { TransactionSql } from "postgres";
 import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
-import { EngineSetupError, IdempotencyConflict } from "../engine-errors.ts";
+import { EngineSetupError } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
+import { inApplication } from "./application.ts";
 import { acceptWith, isParked } from "./accept.ts";
 import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";
@@ -16,7 +17,6 @@ import { checkUrl } from "./reach.ts";
 import { list, read } from "./read.ts";
 import { startOnce } from "./start-once.ts";
 import { Subscribers } from "./subscribers.ts";
-import { inTransaction } from "./transaction.ts";
 
 /** See {@link postgresEngine}. */
 export interface PostgresEngineOptions {
@@ -74,7 +74,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     async accept(call, { transaction } = {}) {
       const { ledger, accept } = await opened.get();
       const result = await (transaction === undefined ? accept(call) : acceptWith(ledger, transaction, call));
-      if (result instanceof IdempotencyConflict) throw result;
+      if (result instanceof Error) throw result;
       if (result.created && transaction === undefined && isParked(call)) await ledger.gate.open([call.path]);
       return result;
     },
@@ -83,7 +83,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),
     commit: async (attempt, work) => commit((await opened.get()).ledger, attempt, work),
-    transaction: async (work) => inTransaction((await opened.get()).ledger.application, work),
+    transaction: async (work) => inApplication((await opened.get()).ledger, work),
     // What is no id at all is an unknown one; Postgres would call it a malformed uuid.
     cancel: async (id, reader, reason) => (isCallId(id) ? cancel((await opened.get()).ledger, { id, reader }, reason) : null),
     read: async (id, reader) => (isCallId(id) ? read((await opened.get()).ledger, id, reader) : null),

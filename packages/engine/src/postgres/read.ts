@@ -1,6 +1,8 @@
 import { type CallId, type CallState, type Failure, InvalidOption, isCallId } from "@raincheck/protocol";
+import type { PendingQuery, Row } from "postgres";
 import type { CallRecord, ListPage, ListQuery, Reader } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Executor } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 interface CallRow {
@@ -8,6 +10,7 @@ interface CallRow {
   readonly path: string;
   readonly queue: string;
   readonly principal: string | null;
+  readonly parent: string | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;
@@ -25,7 +28,7 @@ export async function read({ schema, control }: Ledger, id: CallId, reader: Read
   const [row] = await whileAvailable("read", () =>
     control.use(
       (sql) => sql<CallRow[]>`
-      select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
       from ${sql(schema)}.call
       where id = ${id} and (principal is null or principal = ${reader.principal})`,
     ),
@@ -40,7 +43,7 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   const rows = await whileAvailable("list", () =>
     control.use(
       (sql) => sql<(CallRow & { created_us: string })[]>`
-      select id, path, queue, principal, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
         (extract(epoch from created_at) * 1000000)::bigint as created_us
       from ${sql(schema)}.call
       where principal = ${reader.principal}
@@ -59,6 +62,11 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   };
 }
 
+/** The id of a call's parent, if that is kept and the reader's own. */
+function seenParent(schema: string, sql: Executor, { principal }: Reader): PendingQuery<Row[]> {
+  return sql`(select parent.id from ${sql(schema)}.call as parent where parent.id = call.parent_id and parent.principal = ${principal})`;
+}
+
 const cursorPattern = /^(\d{1,17})\.([0-9a-f-]{36})$/;
 
 /** @throws {InvalidOption} for what no page gave. */
@@ -75,6 +83,7 @@ function toRecord(row: CallRow): CallRecord {
     path: row.path,
     queue: row.queue,
     principal: row.principal,
+    parent: row.parent,
     state: row.state,
     seq: row.seq,
     attempt: row.attempt,

@@ -4,7 +4,10 @@ import type { Sessions } from "./sessions.ts";
 /** Calls deleted in one pass. */
 const passCalls = 1_000;
 
-/** Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted. */
+/**
+ * Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted, nor one whose
+ * cancel is still to be passed on.
+ */
 export async function deleteRetained({
   schema,
   control,
@@ -13,7 +16,7 @@ export async function deleteRetained({
     (sql) => sql`
     with old as (
       select id from ${sql(schema)}.call
-      where state not in ('queued', 'running') and due_at < now()
+      where state not in ('queued', 'running') and due_at < now() and not cancelling
       order by due_at limit ${passCalls} for update skip locked
     ), gone as (
       delete from ${sql(schema)}.call using old where call.id = old.id returning call.id

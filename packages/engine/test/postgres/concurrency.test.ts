@@ -83,7 +83,15 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     runnableOnCommit: async () => undefined,
     close: async () => undefined,
   };
-  const ledger: Ledger = { schema, control, application: control, delivery, wakes, gate: makeGate({ schema, control, delivery, wakes }) };
+  const ledger: Ledger = {
+    schema,
+    control,
+    application: control,
+    delivery,
+    wakes,
+    gate: makeGate({ schema, control, delivery, wakes }),
+    acceptedIn: new WeakMap(),
+  };
   return {
     ledger,
     /** Resolves when a queue is said to have runnable calls now. */

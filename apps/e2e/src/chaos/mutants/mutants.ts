@@ -94,7 +94,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: `${postgres}/commit.ts`,
         find: "const result = await work(transaction);",
-        replace: "const result = await inTransaction(ledger.control, work);",
+        replace: "const result = await ledger.control.use((sql) => work(sql as unknown as TransactionSql));",
       },
     ],
     ...peaceful,

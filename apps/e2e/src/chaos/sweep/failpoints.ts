@@ -17,7 +17,7 @@ export const failpoints: readonly Failpoint[] = [
   { name: "accept, after its commit", file: `${postgres}/accept.ts`, before: "for (const [index, call] of calls.entries()) {" },
   { name: "gate, after its commit", file: `${postgres}/gate.ts`, before: "for (const queue of new Set(entering.map(" },
   { name: "notify, before it is sent", file: `${postgres}/wake.ts`, before: "await control.use((sql) => sql`select pg_notify(" },
-  { name: "claim, before its commit", file: `${postgres}/claim.ts`, before: "return { claimed, unseen, unfinished };" },
+  { name: "claim, before its commit", file: `${postgres}/claim.ts`, before: "const begun = new Set(claimed.map(" },
   { name: "claim, after its commit", file: `${postgres}/claim.ts`, before: "if (claimed.length > 0) ledger.wakes.changed(" },
   { name: "resolver, at its start", file: "apps/e2e/src/chaos/application/raincheck.ts", before: "await pause(input.ms," },
   { name: "resolver, at its end", file: "apps/e2e/src/chaos/application/raincheck.ts", before: 'note({ kind: "resolver-ended"' },
