@@ -18,4 +18,4 @@ export type {
   Settlement,
   StoredEvent,
 } from "./engine.ts";
-export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "./engine-errors.ts";
+export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt, TransactionRefused } from "./engine-errors.ts";

@@ -1,5 +1,6 @@
 import type { Delivery } from "../delivery/delivery.ts";
 import type { Gate } from "./gate.ts";
+import type { WhereIs } from "./join.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
@@ -14,4 +15,5 @@ export interface Ledger {
   readonly delivery: Delivery;
   readonly wakes: Wakes;
   readonly gate: Gate;
+  readonly whereIs: WhereIs;
 }

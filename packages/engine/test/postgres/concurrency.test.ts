@@ -13,6 +13,7 @@ import { makeGate } from "../../src/postgres/gate.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { reapLost } from "../../src/postgres/reap.ts";
 import { settleBatch } from "../../src/postgres/settle.ts";
+import { whereIs } from "../../src/postgres/join.ts";
 import { learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
 import { executorOf } from "../../src/postgres/transaction.ts";
 import type { Wakes } from "../../src/postgres/wake.ts";
@@ -80,10 +81,18 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     runnable: (_queue, delayMs) => {
       if (delayMs === 0) runnable.resolve();
     },
-    runnableOnCommit: async () => undefined,
+    onCommit: () => null,
     close: async () => undefined,
   };
-  const ledger: Ledger = { schema, control, application: control, delivery, wakes, gate: makeGate({ schema, control, delivery, wakes }) };
+  const ledger: Ledger = {
+    schema,
+    control,
+    application: control,
+    delivery,
+    wakes,
+    gate: makeGate({ schema, control, delivery, wakes }),
+    whereIs: whereIs(schema, control),
+  };
   return {
     ledger,
     /** Resolves when a queue is said to have runnable calls now. */
