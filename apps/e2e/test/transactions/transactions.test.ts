@@ -164,9 +164,12 @@ describe.each(libraries)("through $name", ({ open, mend }) => {
     await using shop = await run(open);
     await using _ = await shop.work();
     const { raincheck, appRouter, orders } = shop;
-    const handles = await orders.inTransaction(({ transaction }) =>
-      Promise.all([1, 2, 3].map((id) => raincheck.start(appRouter.billing.collect, { id }, { ctx, transaction }))),
-    );
+    const start = (id: number, transaction: CallerTransaction) => raincheck.start(appRouter.billing.collect, { id }, { ctx, transaction });
+    const handles = await orders.inTransaction(async ({ transaction }) => [
+      await start(1, transaction),
+      await start(2, transaction),
+      await start(3, transaction),
+    ]);
     expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([1, 2, 3]);
   });
 

@@ -213,8 +213,8 @@ describe("limited calls", () => {
       expect(taken() - before).toBeLessThanOrEqual(16);
       if (claimed.length > 0) {
         expect(claimed).toMatchObject([{ id }]);
-        // 99 deliveries, 16 at a time.
-        expect(looks).toBe(6);
+        // 99 deliveries, 16 at a time; more where accepting took so long that the keeper has sent some again.
+        expect(looks).toBeGreaterThanOrEqual(6);
         break;
       }
       await woken;
