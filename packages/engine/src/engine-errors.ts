@@ -34,6 +34,20 @@ export class StaleAttempt extends Error {
   }
 }
 
+/**
+ * What was passed as the caller's own transaction is none that a call can be accepted in; the message says what to pass instead.
+ * Nothing was written.
+ */
+export class TransactionRefused extends Error {
+  readonly _tag = "TransactionRefused";
+  readonly code = "TRANSACTION";
+
+  constructor(sentence: string) {
+    super(`The call cannot be accepted in this transaction. ${sentence}`);
+    this.name = "TransactionRefused";
+  }
+}
+
 /** The engine cannot start as it is set up; the message is one sentence with the mend. */
 export class EngineSetupError extends Error {
   readonly _tag = "EngineSetupError";

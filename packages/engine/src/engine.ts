@@ -182,8 +182,9 @@ export interface EventPage {
  *
  * @typeParam TTransaction what a transaction of this engine hands to the application: postgres.js's `TransactionSql`, or
  *   `null` in the memory engine, which has none.
+ * @typeParam TCallerTransaction what {@link Engine.accept} takes as the caller's own transaction; default: the same.
  */
-export interface Engine<TTransaction = unknown> {
+export interface Engine<TTransaction = unknown, TCallerTransaction = TTransaction> {
   /** For messages and logs: `"postgres"`, `"memory"`. */
   readonly name: string;
 
@@ -201,10 +202,11 @@ export interface Engine<TTransaction = unknown> {
    *
    * @param options.transaction the caller's own open transaction: the call exists if and when it commits. The transaction that
    *   {@link Engine.commit} hands out is one: what is accepted in it is there if and when the attempt has succeeded.
-   * @throws {IdempotencyConflict} when the key names a call with another input.
+   * @throws {IdempotencyConflict} when the key names a call with another input. The caller's transaction can go on.
    * @throws {StaleAttempt} when `startedBy` no longer runs its call; nothing was stored.
+   * @throws {TransactionRefused} when `transaction` is not one, or not on the ledger's database; then nothing was written.
    */
-  accept(call: NewCall, options?: { readonly transaction?: TTransaction | undefined }): Promise<Acceptance>;
+  accept(call: NewCall, options?: { readonly transaction?: TCallerTransaction | undefined }): Promise<Acceptance>;
 
   /**
    * Takes up to `limit` runnable calls, in order of priority, then age; an empty list when there are none. A call whose path has no

@@ -19,4 +19,4 @@ export type {
   StoredEvent,
 } from "./engine.ts";
 export { parentCancelled } from "./engine.ts";
-export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "./engine-errors.ts";
+export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt, TransactionRefused } from "./engine-errors.ts";

@@ -32,14 +32,18 @@ export type KeptOutput<TOutput, TTransformer> = unknown extends TOutput
       : TOutput | Serialize<TOutput>;
 
 /** What `raincheck.start()` takes beside procedure and input. */
-export interface InProcessStartOptions<TContext extends object, TTransaction> extends StartOptions {
+export interface InProcessStartOptions<TContext extends object, TCallerTransaction> extends StartOptions {
   /**
    * The context that the call is made with: the procedure's middleware runs with it, and its principal owns the call. With the context
    * of an attempt (a resolver's `ctx`, or a copy of it) the call is a child of the attempt's: see `detached`.
    */
   readonly ctx: TContext;
-  /** The caller's own open transaction: the call exists if and when it commits. Default: that of `ctx.call.commit()`, while it is open. */
-  readonly transaction?: TTransaction;
+  /**
+   * The caller's own open transaction: the call exists if and when it commits. With `postgresEngine()`: what `sql.begin()` of postgres.js
+   * hands its function, or `fromDrizzle(tx, sql)`, `fromKysely(trx)`, `fromKnex(trx)`, `fromPrisma(tx)`. Default: that of
+   * `ctx.call.commit()`, while it is open.
+   */
+  readonly transaction?: TCallerTransaction;
   /** What the procedure's middleware gets as `signal`. It does not end the call. */
   readonly signal?: AbortSignal;
 }
@@ -50,8 +54,9 @@ export interface InProcessStartOptions<TContext extends object, TTransaction> ex
  * @typeParam TContext the application's tRPC context.
  * @typeParam TTransaction what the engine hands to `ctx.call.commit`'s function.
  * @typeParam TTransformer the router's transformer, if `create()` was given it.
+ * @typeParam TCallerTransaction what `start()` takes as the caller's own transaction.
  */
-export interface Raincheck<TContext extends object, TTransaction, TTransformer = undefined> {
+export interface Raincheck<TContext extends object, TTransaction, TTransformer = undefined, TCallerTransaction = TTransaction> {
   /**
    * Makes a procedure deferrable: give it a procedure builder, then an output parser if there is one, then the resolver.
    *
@@ -87,14 +92,14 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    * Starts a call in this process, behind the same middleware and validation as over the wire.
    *
    * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
-   *   `SERVICE_UNAVAILABLE`.
+   *   `SERVICE_UNAVAILABLE`; `INTERNAL_SERVER_ERROR` with `TransactionRefused` as its cause for a `transaction` that is none.
    * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
    * @throws {TypeError} when it is not a deferrable procedure of the bound router.
    */
   start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(
     procedure: TProcedure,
     input: inferProcedureInput<TProcedure>,
-    options: InProcessStartOptions<TContext, TTransaction>,
+    options: InProcessStartOptions<TContext, TCallerTransaction>,
   ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
 
   /**
@@ -113,9 +118,10 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
 /** Takes the options of a raincheck whose context is known. */
 export interface RaincheckCreator<TContext extends object> {
   /** @throws {InvalidOption} for anything that is not as `RaincheckOptions` says. */
-  create<TTransaction, TCaptured = null, TTransformer = undefined>(
-    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer> & RestoreWhereNeeded<TContext, TCaptured>,
-  ): Raincheck<TContext, TTransaction, TTransformer>;
+  create<TTransaction, TCaptured = null, TTransformer = undefined, TCallerTransaction = TTransaction>(
+    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction> &
+      RestoreWhereNeeded<TContext, TCaptured>,
+  ): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction>;
 }
 
 /** The context that `context<…>()` names: itself, or what a `createContext` function makes. */
@@ -132,9 +138,9 @@ export const initRaincheck = {
   }),
 };
 
-function createRaincheck<TContext extends object, TTransaction, TCaptured, TTransformer>(
-  options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer>,
-): Raincheck<TContext, TTransaction, TTransformer> {
+function createRaincheck<TContext extends object, TTransaction, TCaptured, TTransformer, TCallerTransaction>(
+  options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction>,
+): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction> {
   let bound: BoundRouter | null = null;
   const core: RaincheckCore = {
     engine: options.engine,

@@ -23,10 +23,11 @@ export interface RestoredCall {
  * @typeParam TTransaction what the engine hands to `ctx.call.commit`'s function.
  * @typeParam TCaptured what `capture` keeps.
  * @typeParam TTransformer the router's transformer, if it is given.
+ * @typeParam TCallerTransaction what the engine takes as the caller's own transaction.
  */
-export interface RaincheckOptions<TContext extends object, TTransaction, TCaptured, TTransformer> {
+export interface RaincheckOptions<TContext extends object, TTransaction, TCaptured, TTransformer, TCallerTransaction = TTransaction> {
   /** Where calls are kept and delivered: `postgresEngine()` or `memoryEngine()`. */
-  readonly engine: Engine<TTransaction>;
+  readonly engine: Engine<TTransaction, TCallerTransaction>;
   /**
    * Who owns the calls made with this context: a stable name of at most `limits.principalChars` characters. `null`:
    * anonymous, readable by whoever holds the call's id.

@@ -9,11 +9,13 @@
  */
 import { createHash } from "node:crypto";
 import type { CallState } from "@raincheck/protocol";
-import type { TransactionSql } from "postgres";
-import { IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
+import type { SqlExecutor } from "../delivery/delivery.ts";
+import { IdempotencyConflict, StaleAttempt, TransactionRefused } from "../engine-errors.ts";
 import type { Acceptance, NewCall } from "../engine.ts";
+import { type CallerTransaction, answerOf, executorOfCaller } from "./caller-transaction.ts";
+import { join } from "./join.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Executor, executorOf, inTransaction } from "./transaction.ts";
+import { executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** What became of one call: accepted, or refused alone. */
@@ -26,7 +28,7 @@ export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Pr
     inTransaction(ledger.control, (transaction) =>
       acceptIn(
         ledger,
-        transaction,
+        { executor: executorOf(transaction), id: null },
         calls.map((call) => toRow(call, isParked(call))),
       ),
     ),
@@ -40,16 +42,15 @@ export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Pr
 }
 
 /** Accepts one call in the caller's own transaction. The wake goes with its commit, or follows it where the transaction is the engine's. */
-export async function acceptWith(ledger: Ledger, transaction: TransactionSql, call: NewCall): Promise<AcceptResult> {
+export async function acceptWith(ledger: Ledger, transaction: CallerTransaction, call: NewCall): Promise<AcceptResult> {
+  const executor = executorOfCaller(transaction);
+  const wokenLater = ledger.acceptedIn.get(transaction);
   await whileAvailable("accept", () => ledger.delivery.prepare([call.queue]));
+  const id = await join(ledger, executor, wokenLater === undefined ? ledger.wakes.onCommit(call.queue) : null);
   // Nobody here sees the commit, after which the gate would have to be opened: it has its delivery, come what may.
-  const [result] = await acceptIn(ledger, transaction, [toRow(call, false)]);
+  const [result] = await acceptIn(ledger, { executor, id }, [toRow(call, false)]);
   if (result === undefined) throw new Error("accept answered nothing for a call");
-  if (!(result instanceof Error) && result.created) {
-    const accepted = ledger.acceptedIn.get(transaction);
-    if (accepted === undefined) await ledger.wakes.runnableOnCommit(transaction, call.queue);
-    else accepted.push(call);
-  }
+  if (!(result instanceof Error) && result.created) wokenLater?.push(call);
   return result;
 }
 
@@ -58,19 +59,26 @@ export function isParked(call: NewCall): boolean {
   return call.concurrency !== null && call.delayMs === 0;
 }
 
-async function acceptIn(ledger: Ledger, transaction: Executor, given: readonly Row[]): Promise<AcceptResult[]> {
+/** Where calls are accepted. */
+interface OpenTransaction {
+  readonly executor: SqlExecutor;
+  /** What Postgres must call it, for anything to be written; `null`: it is the engine's own. */
+  readonly id: string | null;
+}
+
+async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: readonly Row[]): Promise<AcceptResult[]> {
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
   const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
   const { created, refused } = await insert(ledger, transaction, rows);
   const fresh = given.filter(({ call }) => created.has(call.id));
   const delivered = fresh.filter(({ parked }) => !parked).map(({ call }) => call);
-  if (delivered.length > 0) await ledger.delivery.send(executorOf(transaction), delivered);
+  if (delivered.length > 0) await ledger.delivery.send(transaction.executor, delivered);
   const known =
     fresh.length === given.length
       ? []
       : await lookUp(
           ledger,
-          transaction,
+          transaction.executor,
           rows.filter(({ call }) => !created.has(call.id)),
         );
   const taken = new Set<string>();
@@ -99,8 +107,10 @@ interface Row {
 interface KnownCall {
   readonly id: string;
   readonly state: CallState;
-  readonly key_hash: string | null;
-  readonly input_hash: string;
+  /** In hex. */
+  readonly keyHash: string | null;
+  /** In hex. */
+  readonly inputHash: string;
 }
 
 function toRow(call: NewCall, parked: boolean): Row {
@@ -116,67 +126,94 @@ interface Inserted {
   readonly refused: ReadonlySet<string>;
 }
 
-async function insert({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<Inserted> {
-  const column = <TValue>(pick: (call: NewCall) => TValue): TValue[] => rows.map(({ call }) => pick(call));
-  // `parked` as a number: postgres.js takes an array of booleans for one boolean.
-  const items = await sql<{ id: string; created: boolean; held: boolean }[]>`
-    with item as (
-      select item.*, starter.id as held_by, case when item.detached = 0 then starter.deadline end as parent_deadline from unnest(
-        ${column(({ id }) => id)}::uuid[], ${column(({ path }) => path)}::text[], ${column(({ queue }) => queue)}::text[],
-        ${column(({ principal }) => principal)}::text[], ${column(({ input }) => input)}::text[], ${column(({ context }) => context)}::text[],
-        ${rows.map(({ keyHash }) => keyHash)}::text[], ${rows.map(({ inputHash }) => inputHash)}::text[],
-        ${column(({ priority }) => priority)}::int[], ${column(({ delayMs }) => delayMs)}::float8[],
-        ${column(({ startByMs }) => startByMs)}::float8[], ${column(({ deadlineMs }) => deadlineMs)}::float8[],
-        ${column(({ retentionMs }) => retentionMs)}::bigint[], ${column(({ concurrency }) => concurrency)}::int[],
-        ${rows.map(({ parked }) => (parked ? 1 : 0))}::int[], ${column(({ startedBy }) => startedBy?.id ?? null)}::uuid[],
-        ${column(({ startedBy }) => startedBy?.attempt ?? null)}::int[], ${column(({ detached }) => (detached ? 1 : 0))}::int[]
-      ) as item (id, path, queue, principal, input, context, key_hash, input_hash, priority, delay_ms, start_by_ms, deadline_ms, retention_ms, concurrency, parked,
-        starter_id, starter_attempt, detached)
-      left join ${sql(schema)}.call as starter
-        on starter.id = item.starter_id and starter.attempt = item.starter_attempt and starter.state = 'running'
+/**
+ * Writes those that are new.
+ *
+ * The rows are one JSON text, because every library's transaction sends that alike. Beside one array a column, for 256 calls of 300
+ * bytes, the statement takes 4.3 ms instead of 3.5, and this process 1.3 ms of CPU instead of 3.1; one call alone is no slower.
+ */
+async function insert({ schema }: Ledger, { executor, id }: OpenTransaction, rows: readonly Row[]): Promise<Inserted> {
+  // The key stays here: it is any text, and some text is more than Postgres takes.
+  const items = rows.map(({ call, keyHash, inputHash, parked }) => ({
+    ...call,
+    idempotencyKey: undefined,
+    startedBy: undefined,
+    starterId: call.startedBy?.id ?? null,
+    starterAttempt: call.startedBy?.attempt ?? null,
+    keyHash,
+    inputHash,
+    parked,
+  }));
+  const { rows: answer } = await executor.execute(
+    `with item as (
+      select item.*, starter.id as held_by, case when not item."detached" then starter.deadline end as parent_deadline
+      from json_to_recordset($1::text::json) as item (
+        "id" uuid, "path" text, "queue" text, "principal" text, "input" text, "context" text, "keyHash" text, "inputHash" text, "priority" int,
+        "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
+        "starterId" uuid, "starterAttempt" int, "detached" boolean
+      )
+      left join "${schema}".call as starter
+        on starter.id = item."starterId" and starter.attempt = item."starterAttempt" and starter.state = 'running'
+      where $2::text is null or $2 = pg_current_xact_id()::text
     ), accepted as (
-      insert into ${sql(schema)}.call
+      insert into "${schema}".call
         (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
          concurrency, parked, parent_id)
       select
-        id, path, queue, principal, 'queued', 1, priority, input, context, decode(key_hash, 'hex'), decode(input_hash, 'hex'), now(),
-        now() + delay_ms * interval '1 millisecond',
-        least(now() + least(start_by_ms, deadline_ms) * interval '1 millisecond', parent_deadline),
-        least(now() + deadline_ms * interval '1 millisecond', parent_deadline),
-        retention_ms, concurrency, parked = 1, case when detached = 0 then starter_id end
-      from item where starter_id is null or held_by is not null
+        id, path, queue, principal, 'queued', 1, priority, input, context, decode("keyHash", 'hex'), decode("inputHash", 'hex'), now(),
+        now() + "delayMs" * interval '1 millisecond',
+        least(now() + least("startByMs", "deadlineMs") * interval '1 millisecond', parent_deadline),
+        least(now() + "deadlineMs" * interval '1 millisecond', parent_deadline),
+        "retentionMs", concurrency, parked, case when not "detached" then "starterId" end
+      from item where "starterId" is null or held_by is not null
       on conflict do nothing
       returning id
     ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
+      insert into "${schema}".event (call_id, seq, type, at, attempt)
       select id, 1, 'queued', now(), 0 from accepted
     )
-    select id, accepted.id is not null as created, starter_id is null or held_by is not null as held from item left join accepted using (id)`;
-  return {
-    created: new Set(items.flatMap(({ id, created }) => (created ? [id] : []))),
-    refused: new Set(items.flatMap(({ id, held }) => (held ? [] : [id]))),
-  };
+    select json_build_object(
+      'transaction', pg_current_xact_id()::text,
+      'created', (select coalesce(json_agg(id), '[]') from accepted),
+      'refused', (select coalesce(json_agg(id), '[]') from item where "starterId" is not null and held_by is null)
+    )::text`,
+    [JSON.stringify(items), id],
+  );
+  const { transaction, created, refused } = answerOf<{ transaction: string; created: string[]; refused: string[] }>(answer);
+  if (id !== null && transaction !== id)
+    throw new TransactionRefused(
+      "Each of its statements ran in a transaction of its own. Pass what your library hands to the function inside its transaction, not the client that begins it.",
+    );
+  return { created: new Set(created), refused: new Set(refused) };
 }
 
-function lookUp({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promise<KnownCall[]> {
-  const keys = rows.flatMap(({ keyHash }) => (keyHash === null ? [] : [keyHash]));
-  return sql<KnownCall[]>`
-    select id, state, encode(key_hash, 'hex') as key_hash, encode(input_hash, 'hex') as input_hash
-    from ${sql(schema)}.call
-    where id = any(${rows.map(({ call }) => call.id)}::uuid[])
-      or key_hash in (select decode(hex, 'hex') from unnest(${keys}::text[]) as hex)`;
+async function lookUp({ schema }: Ledger, executor: SqlExecutor, rows: readonly Row[]): Promise<KnownCall[]> {
+  const { rows: answer } = await executor.execute(
+    `with item as (
+      select * from json_to_recordset($1::text::json) as item ("id" uuid, "keyHash" text)
+    ), known as (
+      select call.id, state, key_hash, input_hash from item join "${schema}".call on call.id = item."id"
+      union
+      select call.id, state, key_hash, input_hash from item join "${schema}".call on call.key_hash = decode(item."keyHash", 'hex')
+    )
+    select coalesce(json_agg(json_build_object(
+      'id', id, 'state', state, 'keyHash', encode(key_hash, 'hex'), 'inputHash', encode(input_hash, 'hex')
+    )), '[]')::text from known`,
+    [JSON.stringify(rows.map(({ call, keyHash }) => ({ id: call.id, keyHash })))],
+  );
+  return answerOf(answer);
 }
 
 function existing(
   { call, keyHash, inputHash }: Row,
   { known, isRefused }: { known: readonly KnownCall[]; isRefused: boolean },
 ): AcceptResult {
-  const found = known.find(({ id }) => id === call.id) ?? known.find(({ key_hash }) => key_hash !== null && key_hash === keyHash);
+  const found = known.find(({ id }) => id === call.id) ?? known.find((other) => other.keyHash !== null && other.keyHash === keyHash);
   if (found === undefined && isRefused && call.startedBy !== null)
     return new StaleAttempt(call.startedBy, "what it wanted to start was refused");
   // Its row was there when this one was refused and is gone now: it was kept no longer than until this moment.
   if (found === undefined) throw Object.assign(new Error("the call of this key was deleted meanwhile"), { code: "40001" });
-  if (found.input_hash !== inputHash) return new IdempotencyConflict(call.path);
+  if (found.inputHash !== inputHash) return new IdempotencyConflict(call.path);
   return { id: found.id, state: found.state, created: found.id === call.id };
 }
 

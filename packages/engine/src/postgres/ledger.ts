@@ -1,6 +1,7 @@
 import type { Delivery } from "../delivery/delivery.ts";
 import type { NewCall } from "../engine.ts";
 import type { Gate } from "./gate.ts";
+import type { WhereIs } from "./join.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
@@ -17,4 +18,5 @@ export interface Ledger {
   readonly gate: Gate;
   /** What was accepted in a transaction of the engine's own, to be woken when it has committed. */
   readonly acceptedIn: WeakMap<object, NewCall[]>;
+  readonly whereIs: WhereIs;
 }

@@ -5,6 +5,7 @@ import { type AcceptResult, acceptBatch } from "./accept.ts";
 import { openApplication, openControl } from "./connections.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
+import { whereIs } from "./join.ts";
 import { startKeeper } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrate.ts";
@@ -57,7 +58,16 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
-  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate, acceptedIn: new WeakMap() };
+  const ledger: Ledger = {
+    schema,
+    control,
+    application,
+    delivery: opened,
+    wakes,
+    gate,
+    acceptedIn: new WeakMap(),
+    whereIs: whereIs(schema, control),
+  };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
 
   const closing = opening.move();

@@ -7,6 +7,7 @@ import { EngineSetupError } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
 import { inApplication } from "./application.ts";
 import { acceptWith, isParked } from "./accept.ts";
+import type { CallerTransaction } from "./caller-transaction.ts";
 import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";
 import { commit } from "./commit.ts";
@@ -49,7 +50,7 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  * @throws {InvalidOption} for a malformed option; `EngineSetupError` without a `url` in production. What can only be found out by
  *   connecting rejects the first verb.
  */
-export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql> {
+export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql, CallerTransaction> {
   const { schema = "raincheck", delivery = pgBoss(), migrate = true, listen = true, onError = () => undefined } = options;
   if (!schemaPattern.test(schema))
     throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");

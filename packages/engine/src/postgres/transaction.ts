@@ -56,6 +56,7 @@ const prepared = { prepare: true, simple: false };
 function revocable(session: Sql): { transaction: TransactionSql; revoke: () => void } {
   let over = false;
   let savepoints = 0;
+  let changed: Undo | null = null;
   const refuseIfOver = () => {
     if (over) throw new Error("This transaction is over: await its statements before the function that was handed it returns.");
   };
@@ -82,10 +83,31 @@ function revocable(session: Sql): { transaction: TransactionSql; revoke: () => v
     },
     get(target, property, receiver) {
       refuseIfOver();
+      // `drizzle(transaction)` changes how dates and JSON are read and written, by these very objects.
+      if (property === "options") changed ??= undoOf(session.options);
       return typeof property === "string" && property in own ? own[property] : Reflect.get(target, property, receiver);
     },
   }) as unknown as TransactionSql;
-  return { transaction, revoke: () => void (over = true) };
+  return {
+    transaction,
+    revoke() {
+      over = true;
+      changed?.();
+      changed = null;
+    },
+  };
 }
 
 type Work = (transaction: TransactionSql) => Promise<unknown>;
+type Undo = () => void;
+
+/** Puts a session's types back as they are now, so that its next user finds them. */
+function undoOf({ parsers, serializers }: Sql["options"]): Undo {
+  const kept = [parsers, serializers].map((types) => ({ types: types as Record<string, unknown>, before: { ...types } }));
+  return () => {
+    for (const { types, before } of kept) {
+      for (const type of Object.keys(types)) if (!(type in before)) Reflect.deleteProperty(types, type);
+      Object.assign(types, before);
+    }
+  };
+}

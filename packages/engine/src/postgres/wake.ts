@@ -10,7 +10,6 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CallId } from "@raincheck/protocol";
-import type { TransactionSql } from "postgres";
 import { groupCommit } from "../group-commit.ts";
 import { type Delays, delays } from "./delays.ts";
 import { type Listener, startListener } from "./listen.ts";
@@ -24,9 +23,15 @@ export interface Wakes {
   changed(ids: readonly CallId[]): void;
   /** A queue has, or will after a delay have, runnable calls. */
   runnable(queue: string, delayMs: number): void;
-  /** As `runnable`, told to every process if and when the caller's transaction commits. */
-  runnableOnCommit(transaction: TransactionSql, queue: string): Promise<void>;
+  /** As `runnable`, for a transaction of the application to notify of, and so to tell every process if and when it commits. */
+  onCommit(queue: string): Notification | null;
   close(): Promise<void>;
+}
+
+/** What `pg_notify` takes. */
+export interface Notification {
+  readonly channel: string;
+  readonly payload: string;
 }
 
 /** Who in this process wants to be woken. */
@@ -104,9 +109,7 @@ export function openWakes(options: WakesOptions): Wakes {
       if (delayMs > 0) later.add(queue, delayMs);
       else runnableNow(queue);
     },
-    async runnableOnCommit(transaction, queue) {
-      if (listen) await transaction`select pg_notify(${channel}, ${`commit q${queue}`})`;
-    },
+    onCommit: (queue) => (listen ? { channel, payload: `commit q${queue}` } : null),
     async close() {
       later.close();
       await Promise.all([poll.close(), listener?.close()]);

@@ -1,7 +1,7 @@
 import postgres, { type Sql, type TransactionSql } from "postgres";
 import { testSchema } from "../../../../tooling/vitest/test-schema.ts";
 import type { Engine } from "../../src/engine.ts";
-import { type PostgresEngineOptions, postgresEngine } from "../../src/postgres/index.ts";
+import { type CallerTransaction, type PostgresEngineOptions, postgresEngine } from "../../src/postgres/index.ts";
 
 /** A schema of its own, a connection to look into it, and engines on it. Disposing stops the engines and drops the schema. */
 export interface LedgerFixture extends AsyncDisposable {
@@ -10,7 +10,7 @@ export interface LedgerFixture extends AsyncDisposable {
   /** For the test's own statements; not an engine's. */
   readonly sql: Sql;
   /** Makes an engine on the schema; it is stopped at the end. */
-  engine(options?: PostgresEngineOptions): Engine<TransactionSql>;
+  engine(options?: PostgresEngineOptions): Engine<TransactionSql, CallerTransaction>;
 }
 
 export async function ledgerFixture(): Promise<LedgerFixture> {
