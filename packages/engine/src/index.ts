@@ -17,5 +17,7 @@ export type {
   SettleResult,
   Settlement,
   StoredEvent,
+  Vouching,
+  Withheld,
 } from "./engine.ts";
 export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "./engine-errors.ts";

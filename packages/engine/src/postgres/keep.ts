@@ -5,6 +5,7 @@
  * A pass begins with one cheap question, whether there is anything to do. In a quiet ledger that is all it costs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { giveUpUnknown, lookAside } from "./aside.ts";
 import { expireDue } from "./expire.ts";
 import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
@@ -22,6 +23,8 @@ interface Due {
   readonly lost: boolean;
   readonly expired: boolean;
   readonly parked: boolean;
+  readonly aside: boolean;
+  readonly unknown: boolean;
   readonly undelivered: boolean;
   readonly retained: boolean;
 }
@@ -44,6 +47,8 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
         if (due.expired) await expireDue(ledger);
         if (due.lost) await reapLost(ledger);
         if (due.retained) await deleteRetained(ledger);
+        if (due.unknown) await giveUpUnknown(ledger);
+        if (due.aside || !ledger.aside.isEmpty) await lookAside(ledger);
         if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
         if (due.undelivered && performance.now() >= redeliverAtMs) {
           redeliverAtMs = performance.now() + redeliverMs;
@@ -73,8 +78,11 @@ async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
       exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now()) as lost,
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
       exists (select from ${sql(schema)}.call where parked) as parked,
-      exists (select from ${sql(schema)}.call where state = 'queued' and not parked and due_at < now() - interval '2 seconds') as undelivered,
+      exists (select from ${sql(schema)}.call where state = 'queued' and aside_attempt = attempt) as aside,
+      exists (select from ${sql(schema)}.call where state = 'queued' and aside_attempt = attempt and aside_until <= now()) as unknown,
+      exists (select from ${sql(schema)}.call where state = 'queued' and not parked and aside_attempt is distinct from attempt
+        and due_at < now() - interval '2 seconds') as undelivered,
       exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
   );
-  return due ?? { lost: false, expired: false, parked: false, undelivered: false, retained: false };
+  return due ?? { lost: false, expired: false, parked: false, aside: false, unknown: false, undelivered: false, retained: false };
 }

@@ -1,3 +1,4 @@
+import type { AsidePaths } from "./aside.ts";
 import type { Delivery } from "../delivery/delivery.ts";
 import type { Gate } from "./gate.ts";
 import type { Sessions } from "./sessions.ts";
@@ -14,4 +15,5 @@ export interface Ledger {
   readonly delivery: Delivery;
   readonly wakes: Wakes;
   readonly gate: Gate;
+  readonly aside: AsidePaths;
 }

@@ -8,9 +8,10 @@
 import type { Sql } from "postgres";
 import { EngineSetupError } from "../engine-errors.ts";
 import { ledger } from "./migrations/0001-ledger.ts";
+import { aside } from "./migrations/0003-aside.ts";
 import { inTransactionOf } from "./transaction.ts";
 
-const migrations: readonly ((schema: string) => string)[] = [ledger];
+const migrations: readonly ((schema: string) => string)[] = [ledger, aside];
 
 /** The version of the ledger that this release writes. */
 const ledgerVersion = migrations.length;

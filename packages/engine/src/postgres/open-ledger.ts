@@ -3,6 +3,7 @@ import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
 import { openApplication, openControl } from "./connections.ts";
+import { AsidePaths } from "./aside.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
 import { startKeeper } from "./keep.ts";
@@ -57,7 +58,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
-  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate };
+  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate, aside: new AsidePaths() };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
 
   const closing = opening.move();

@@ -5,6 +5,7 @@ import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
 import { EngineSetupError, IdempotencyConflict } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
+import { vouch } from "./aside.ts";
 import { acceptWith, isParked } from "./accept.ts";
 import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";
@@ -17,6 +18,7 @@ import { list, read } from "./read.ts";
 import { startOnce } from "./start-once.ts";
 import { Subscribers } from "./subscribers.ts";
 import { inTransaction } from "./transaction.ts";
+import { whileAvailable } from "./unavailable.ts";
 
 /** See {@link postgresEngine}. */
 export interface PostgresEngineOptions {
@@ -79,6 +81,10 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
       return result;
     },
     claim: async (request) => claim((await opened.get()).ledger, request),
+    vouch: async (request) => {
+      const { ledger } = await opened.get();
+      await whileAvailable("vouch", () => vouch(ledger, request));
+    },
     extend: async (attempts, leaseMs) => extend((await opened.get()).ledger, attempts, leaseMs),
     report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),

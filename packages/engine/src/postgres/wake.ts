@@ -24,6 +24,8 @@ export interface Wakes {
   changed(ids: readonly CallId[]): void;
   /** A queue has, or will after a delay have, runnable calls. */
   runnable(queue: string, delayMs: number): void;
+  /** A queue has runnable calls that the other processes find by themselves. */
+  runnableHere(queue: string): void;
   /** As `runnable`, told to every process if and when the caller's transaction commits. */
   runnableOnCommit(transaction: TransactionSql, queue: string): Promise<void>;
   close(): Promise<void>;
@@ -104,6 +106,7 @@ export function openWakes(options: WakesOptions): Wakes {
       if (delayMs > 0) later.add(queue, delayMs);
       else runnableNow(queue);
     },
+    runnableHere: (queue) => queues.wake(queue),
     async runnableOnCommit(transaction, queue) {
       if (listen) await transaction`select pg_notify(${channel}, ${`commit q${queue}`})`;
     },

@@ -4,6 +4,7 @@ import type { DeliveryFactory } from "../../src/delivery/delivery.ts";
 import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
 import type { ClaimedCall } from "../../src/engine.ts";
+import { AsidePaths } from "../../src/postgres/aside.ts";
 import { acceptBatch } from "../../src/postgres/accept.ts";
 import { cancel } from "../../src/postgres/cancel.ts";
 import { claim } from "../../src/postgres/claim.ts";
@@ -80,10 +81,12 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     runnable: (_queue, delayMs) => {
       if (delayMs === 0) runnable.resolve();
     },
+    runnableHere: () => undefined,
     runnableOnCommit: async () => undefined,
     close: async () => undefined,
   };
-  const ledger: Ledger = { schema, control, application: control, delivery, wakes, gate: makeGate({ schema, control, delivery, wakes }) };
+  const gate = makeGate({ schema, control, delivery, wakes });
+  const ledger: Ledger = { schema, control, application: control, delivery, wakes, gate, aside: new AsidePaths() };
   return {
     ledger,
     /** Resolves when a queue is said to have runnable calls now. */
