@@ -1,4 +1,5 @@
 import type { ClaimRequest, Engine } from "@raincheck/engine";
+import { FinalError } from "@raincheck/protocol";
 import { describe, expect, test } from "vitest";
 import { settled } from "../test/virtual-time.ts";
 import { type WorkerUnderTest, workerUnderTest } from "../test/worker-under-test.ts";
@@ -66,7 +67,7 @@ describe("a procedure that fails", () => {
     for (const id of ids) expect((await under.whenEnded(id)).state).toBe("succeeded");
   });
 
-  test("is not one whose errors are final, or that fails now and then", async () => {
+  test("is not one that fails now and then", async () => {
     let runs = 0;
     const flaky = {
       policy: { retry: { attempts: 5, initialDelay: "1 millis", maxDelay: "1 millis", maxPerSecond: 3 } },
@@ -76,9 +77,26 @@ describe("a procedure that fails", () => {
       },
     } as const;
     await using under = await workerUnderTest({ concurrency: 1, procedures: { flaky } });
-    const ids = await Promise.all(Array.from({ length: 100 }, () => under.call("flaky")));
+    await Promise.all(Array.from({ length: 100 }, () => under.call("flaky")));
     await under.time.advance(100);
-    for (const id of ids) expect((await under.when(id, () => true)).state).not.toBe("running");
     expect(runs).toBeGreaterThan(200);
+  });
+
+  test("is not one whose errors are final: they are its answers", async () => {
+    const strict = { policy: { retry: { maxPerSecond: 1 } }, run: () => Promise.reject(new FinalError("no")) } as const;
+    await using under = await workerUnderTest({ concurrency: 1, procedures: { strict } });
+    const ids = await Promise.all(Array.from({ length: 50 }, () => under.call("strict")));
+    for (const id of ids) expect((await under.whenEnded(id)).state).toBe("failed");
+  });
+
+  test("is one whose attempts take too long", async () => {
+    const hung = { policy: { timeout: "10 millis", retry: { attempts: 1, maxPerSecond: 2 } }, run: () => new Promise(() => {}) } as const;
+    await using under = await workerUnderTest({ concurrency: 1, procedures: { hung } });
+    const ids = await Promise.all(Array.from({ length: 10 }, () => under.call("hung")));
+    await under.time.advance(1_000);
+    const states = await Promise.all(ids.map(async (id) => (await under.when(id, () => true)).state));
+    const failed = states.filter((state) => state === "failed").length;
+    expect(failed).toBeGreaterThanOrEqual(3);
+    expect(failed).toBeLessThanOrEqual(5);
   });
 });
