@@ -144,7 +144,7 @@ export function handedBack(delayMs: number): Settlement {
 }
 
 /** How often the call went back to the queue without a failure: it was handed back, or its worker died. */
-export function handBacksOf(call: ClaimedCall): number {
+function handBacksOf(call: ClaimedCall): number {
   return Math.max(0, call.attempt - 1 - call.failures);
 }
 

@@ -1,5 +1,5 @@
 /** The application that the tests of processes run: once as it was before a deploy, once as it is after. */
-import { setTimeout as sleep } from "node:timers/promises";
+import { once } from "node:events";
 import { type CallMode, FinalError } from "@raincheck/protocol";
 import { postgresEngine } from "@raincheck/engine/postgres";
 import { initRaincheck } from "@raincheck/server";
@@ -28,7 +28,7 @@ export function makeApplication(release: Release, { url, schema }: Place) {
     report: deferrable(t.procedure.input(z.number())).mutation(({ input }) => ({ input, release })),
     /** Takes a while, whatever the clock says. */
     slow: deferrable(t.procedure.input(z.number()), ofOneAttempt).mutation(async ({ input, ctx }) => {
-      await sleep(input);
+      await once(AbortSignal.timeout(input), "abort");
       return { attempt: ctx.call.attempt, deadlineInMs: (ctx.call.deadline?.getTime() ?? NaN) - Date.now() };
     }),
     /** Waits for its signal. */

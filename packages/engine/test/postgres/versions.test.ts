@@ -111,13 +111,7 @@ describe("a ledger of another version", () => {
       const engine = fixture.engine();
       await engine.start();
       const attempts = await runAll(engine, 5);
-      expect([...attempts].toSorted()).toEqual([
-        ["1", 1],
-        ["2", 2],
-        ["3", 2],
-        ["4", 1],
-        ["5", 1],
-      ]);
+      expect(Object.fromEntries(attempts)).toEqual({ 1: 1, 2: 2, 3: 2, 4: 1, 5: 1 });
       const ended = await engine.read("00000000-0000-4000-8000-000000000006", { principal: null });
       expect(ended).toMatchObject({ state: "succeeded", output: `"kept"` });
       const lost = await engine.events("00000000-0000-4000-8000-000000000002", 0, { principal: null });
