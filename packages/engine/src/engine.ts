@@ -77,6 +77,34 @@ export interface ClaimRequest {
   readonly limit: number;
   /** How long the worker may stay silent before the attempt counts as lost. */
   readonly leaseMs: number;
+  /** The procedures of which this claim takes only so many calls, or none; the others of them are set aside. Default none. */
+  readonly withheld?: readonly Withheld[] | undefined;
+}
+
+/**
+ * A procedure that a worker does not run, or not at any rate: it has no such procedure, or the procedure fails.
+ *
+ * Calls of it that the worker comes upon are *set aside*: still queued, but in nobody's way. They spend no attempt, and any worker that
+ * does not withhold the procedure claims them as before.
+ */
+export interface Withheld {
+  readonly path: string;
+  /** How many of its calls this claim may take all the same. */
+  readonly places: number;
+  /**
+   * How long a call that is set aside waits for a worker that has the procedure, from the first that has not; then it fails as
+   * `UNKNOWN_PROCEDURE`. `null`: this worker has the procedure, and there is no such limit.
+   */
+  readonly giveUpAfterMs: number | null;
+}
+
+/** What {@link Engine.vouch} is told. */
+export interface Vouching {
+  readonly queues: readonly string[];
+  /** Whether the worker has the procedure at a path. */
+  readonly knows: (path: string) => Promise<boolean>;
+  /** From now on, calls of these paths wait this long again. */
+  readonly giveUpAfterMs: number;
 }
 
 /** A call that this worker now runs, until its lease ends. */
@@ -112,6 +140,11 @@ export type Settlement =
       readonly reason: Exclude<RetryReason, "lost">;
       readonly failure: Failure | null;
       readonly delayMs: number;
+    }
+  | {
+      /** The worker has no such procedure: the call is handed back and set aside; see {@link Withheld}. */
+      readonly type: "unknown";
+      readonly giveUpAfterMs: number;
     };
 
 /** `stale`: the call is no longer this attempt's; nothing was written. */
@@ -213,6 +246,12 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
    * room (see {@link NewCall.concurrency}) is not runnable, and holds up no other path.
    */
   claim(request: ClaimRequest): Promise<readonly ClaimedCall[]>;
+
+  /**
+   * Puts off the end of calls that were set aside by workers without their procedure: this worker has it, though perhaps no slot for
+   * them for a long time.
+   */
+  vouch(request: Vouching): Promise<void>;
 
   /**
    * Renews the leases of a worker's attempts, in one step, and names those that are no longer its own. The call's latest

@@ -17,6 +17,8 @@ export type {
   SettleResult,
   Settlement,
   StoredEvent,
+  Vouching,
+  Withheld,
 } from "./engine.ts";
 export { parentCancelled } from "./engine.ts";
 export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt, TransactionRefused } from "./engine-errors.ts";

@@ -27,6 +27,7 @@ describeEngine({
         "claims of two engines at once never exceed a limit",
         "acceptances of one key by two engines at once make one call",
         "a cancel by one engine is told to the attempt at another",
+        "what one process has set aside another finds, and runs",
         "the calls of an engine that stopped are found by another, and the stopped one's attempts are stale",
       ],
     },

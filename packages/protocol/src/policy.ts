@@ -51,6 +51,12 @@ export interface RetryOptions {
   readonly jitter?: boolean;
   /** Whether an error is worth a retry; it gets what the resolver threw. Default: every error that is not final. */
   readonly when?: (error: unknown) => boolean;
+  /**
+   * Attempts a second that one worker begins while the procedure fails: once so many attempts in a row have failed there, in a way that is
+   * worth a retry, and until one succeeds. Its other calls wait, spend no attempt, and hold up no other procedure. A whole number from
+   * 1 to 10,000. Default 100.
+   */
+  readonly maxPerSecond?: number;
 }
 
 /** A policy with every default filled in and every duration in milliseconds. */
@@ -77,6 +83,7 @@ export interface RetryPolicy {
   readonly maxDelayMs: number;
   readonly jitter: boolean;
   readonly when: ((error: unknown) => boolean) | null;
+  readonly maxPerSecond: number;
 }
 
 const queuePattern = /^[A-Za-z0-9_.-]{1,64}$/;
@@ -101,6 +108,7 @@ const knownRetryOptions: readonly string[] = [
   "maxDelay",
   "jitter",
   "when",
+  "maxPerSecond",
 ] satisfies (keyof RetryOptions)[];
 
 /**
@@ -141,6 +149,7 @@ function resolveRetry(options: RetryOptions = {}): RetryPolicy {
     maxDelayMs: toMs(options.maxDelay ?? "5 minutes", "retry.maxDelay"),
     jitter,
     when: when ?? null,
+    maxPerSecond: wholeNumber(options.maxPerSecond ?? 100, "retry.maxPerSecond", { min: 1, max: 10_000 }),
   };
 }
 

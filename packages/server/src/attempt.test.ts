@@ -52,7 +52,7 @@ describe("calls within calls", () => {
     const { error, call } = await runNext(runtime);
     expect(error).toBeUndefined();
     expect(modes).toEqual(["async", "sync"]);
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '"leaf"' });
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '~1j"leaf"' });
   });
 
   test("a middleware that calls another procedure on its way does not spend the attempt", async () => {
@@ -79,7 +79,7 @@ describe("calls within calls", () => {
     const router = raincheck.bind(t.router({ a: raincheck.deferrable(forced).mutation(() => "ran") }));
     await router.createCaller(ann).a();
     const { call } = await runNext(runtime);
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '"ran"' });
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '~1j"ran"' });
   });
 
   test("a middleware that runs the resolver a second time is told off", async () => {
@@ -115,8 +115,8 @@ describe("in an attempt", () => {
     await router.createCaller(annAsync).a({ days: "3" });
     const { call, progress } = await runNext(runtime);
     expect(seen).toEqual([{ user: "ann", input: { days: 3 }, path: "a", mode: "async", id: call.id, attempt: 1, aborted: false }]);
-    expect(progress).toEqual(['{"done":1}']);
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: "3" });
+    expect(progress).toEqual(['~1j{"done":1}']);
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: "~1j3" });
   });
 
   test("commit() stores what the output parser makes of its value, and the attempt is settled", async () => {
@@ -130,8 +130,8 @@ describe("in an attempt", () => {
     await router.createCaller(annAsync).a();
     const call = await claimNext(runtime);
     const invoked = await runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} });
-    expect(invoked).toEqual({ output: '"by tx:1"', committed: true });
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '"by tx:1"' });
+    expect(invoked).toEqual({ output: '~1j"by tx:1"', committed: true });
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '~1j"by tx:1"' });
     expect(log).toEqual([]);
   });
 
@@ -145,7 +145,7 @@ describe("in an attempt", () => {
     const router = raincheck.bind(t.router({ a: procedure }));
     await router.createCaller(annAsync).a();
     const { call } = await runNext(runtime);
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ output: '"first"' });
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ output: '~1j"first"' });
     expect(log).toEqual([
       {
         level: "warn",
@@ -166,7 +166,7 @@ describe("in an attempt", () => {
     await router.createCaller(annAsync).a();
     const { error, call } = await runNext(runtime);
     expect(error).toBeUndefined();
-    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '"kept"' });
+    expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '~1j"kept"' });
     expect(log).toHaveLength(1);
     expect(log[0]).toMatchObject({ message: expect.stringContaining("failed after ctx.call.commit()") as string });
   });
@@ -193,7 +193,7 @@ describe("in an attempt", () => {
     await returned.promise;
     expect(ended).toBe(false);
     writing.resolve();
-    expect(await invoked).toEqual({ output: '"committed"', committed: true });
+    expect(await invoked).toEqual({ output: '~1j"committed"', committed: true });
   });
 
   test("a resolver that throws while its commit is under way has succeeded when the commit has", async () => {
@@ -212,7 +212,7 @@ describe("in an attempt", () => {
     const invoked = runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} });
     await untilIdle();
     writing.resolve();
-    expect(await invoked).toEqual({ output: '"committed"', committed: true });
+    expect(await invoked).toEqual({ output: '~1j"committed"', committed: true });
     expect(log).toMatchObject([{ message: expect.stringContaining("failed after ctx.call.commit()") as string }]);
   });
 

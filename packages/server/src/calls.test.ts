@@ -123,7 +123,7 @@ describe("start", () => {
     await as(ann).start({ path: "double", input: 2, options: { priority: 2 } });
     await as(ann).start({ path: "double", input: 3, options: { priority: 3, delay: "1 hour" } });
     const [one, other] = [await claimNext(runtime), await claimNext(runtime)];
-    expect([one.input, other.input]).toEqual(["2", "1"]);
+    expect([one.input, other.input]).toEqual(["~1j2", "~1j1"]);
     expect(other.deadlineInMs).toBeGreaterThan(59_000);
   });
 
@@ -223,6 +223,24 @@ describe("the principal owns its calls", () => {
 });
 
 describe("get and wait", () => {
+  test.each([
+    ["of a later release is read elsewhere: SERVICE_UNAVAILABLE", "~2j1", "SERVICE_UNAVAILABLE"],
+    ["that nobody can read is said to be so", "~1j{", "INTERNAL_SERVER_ERROR"],
+  ])("an output %s, and the call is listed all the same", async (_, output, code) => {
+    const { as, runtime } = app();
+    const { id } = await as(ann).start({ path: "double", input: 4 });
+    const call = await claimNext(runtime);
+    await runtime.engine.report(call, output);
+    await runtime.engine.settle(call, { type: "succeeded", output });
+    for (const asked of [as(ann).get({ id }), as(ann).wait({ id })])
+      expect(await rejection(asked)).toMatchObject({ code, message: expect.stringContaining("cannot be read") as string });
+    const watching = (async () => {
+      for await (const _event of await as(ann).watch({ calls: [{ id, after: 3 }] })) return;
+    })();
+    expect(await rejection(watching)).toMatchObject({ code });
+    expect((await as(ann).list()).calls).toMatchObject([{ id, state: "succeeded", progress: null }]);
+  });
+
   test("show a call at every stage", async () => {
     const { as, runtime } = app();
     const { id } = await as(ann).start({ path: "double", input: 4 });

@@ -1,13 +1,14 @@
-import type { CallRecord, StoredEvent } from "@raincheck/engine";
+import type { CallRecord, Payload, StoredEvent } from "@raincheck/engine";
 import { CallCancelled, CallExpired, CallFailed, type CallEvent, type CallSnapshot } from "@raincheck/protocol";
 
 import type { PayloadCodec } from "./payload-codec.ts";
+import { toTrpcError } from "./to-trpc-error.ts";
 
 /** A call as callers see it: its payloads decoded, and only what its state has. */
 export function toSnapshot(record: CallRecord, codec: PayloadCodec): CallSnapshot {
   return {
     ...withoutOutput(record, codec),
-    ...(record.state === "succeeded" && record.output !== null ? { output: codec.decode(record.output) } : {}),
+    ...(record.state === "succeeded" && record.output !== null ? { output: decoded(record.output, codec) } : {}),
   };
 }
 
@@ -21,7 +22,7 @@ export function withoutOutput(record: CallRecord, codec: PayloadCodec): Omit<Cal
     state,
     seq,
     attempt,
-    progress: record.progress === null ? null : codec.decode(record.progress),
+    progress: progressOf(record, codec),
     createdAt,
     startedAt,
     endedAt,
@@ -30,13 +31,36 @@ export function withoutOutput(record: CallRecord, codec: PayloadCodec): Omit<Cal
   };
 }
 
+/** The latest progress; what cannot be read of it is left out, for the call does not depend on it. */
+function progressOf({ progress }: CallRecord, codec: PayloadCodec): unknown {
+  if (progress === null) return null;
+  try {
+    return codec.decode(progress);
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * A payload's value.
+ *
+ * @throws {TRPCError} `SERVICE_UNAVAILABLE` when only a process of a later release can read it, else `INTERNAL_SERVER_ERROR`.
+ */
+function decoded(payload: Payload, codec: PayloadCodec): unknown {
+  try {
+    return codec.decode(payload);
+  } catch (error) {
+    throw toTrpcError(error);
+  }
+}
+
 /** An event as callers see it: its payload decoded. */
 export function decodeEvent(event: StoredEvent, codec: PayloadCodec): CallEvent {
   switch (event.type) {
     case "progress":
-      return { ...event, value: codec.decode(event.value) };
+      return { ...event, value: decoded(event.value, codec) };
     case "succeeded":
-      return { ...event, output: codec.decode(event.output) };
+      return { ...event, output: decoded(event.output, codec) };
     default:
       return event;
   }
@@ -51,7 +75,7 @@ export function outputOf(record: CallRecord, codec: PayloadCodec): unknown {
   const call = { id: record.id, path: record.path };
   switch (record.state) {
     case "succeeded":
-      return codec.decode(record.output!);
+      return decoded(record.output!, codec);
     case "failed":
       throw new CallFailed(call, record.failure!);
     case "expired":

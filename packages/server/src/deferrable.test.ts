@@ -164,7 +164,7 @@ describe("in async mode", () => {
 
     const [call] = await engine.claim({ worker: "test", queues: ["reports"], limit: 1, leaseMs: 1_000 });
     // The raw input: the worker validates again.
-    expect(call).toMatchObject({ path: "flights.report", principal: "ann", input: '{"days":"7"}', context: '{"user":"ann"}' });
+    expect(call).toMatchObject({ path: "flights.report", principal: "ann", input: '~1j{"days":"7"}', context: '~1j{"user":"ann"}' });
     expect(call!.deadlineInMs).toBeGreaterThan(3_599_000);
   });
 

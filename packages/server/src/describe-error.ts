@@ -35,6 +35,10 @@ export function describeError(error: unknown, newErrorId: () => string): Describ
     if (hasTag(thrown, "RetryError")) {
       return { failure: declaredFailure(thrown, "RETRY"), final: false, retryAfterMs: retryAfterMs(thrown), thrown, hidden: false };
     }
+    if (hasTag(error, "PayloadUnreadable")) {
+      const failure: Failure = { code: "INPUT_NOT_READABLE" satisfies FailureCode, message: messageOf(error) };
+      return { failure, final: true, retryAfterMs: null, thrown: error, hidden: false };
+    }
     if (hasTag(thrown, "PayloadRefused")) {
       const code: FailureCode = readSafely(thrown, "code") === "TOO_LARGE" ? "OUTPUT_TOO_LARGE" : "OUTPUT_NOT_STORABLE";
       return { failure: { code, message: messageOf(thrown) }, final: true, retryAfterMs: null, thrown, hidden: false };

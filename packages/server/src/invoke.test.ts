@@ -7,6 +7,7 @@ import { z } from "zod";
 
 import { claimNext, runNext } from "../test/support/attempt-driver.ts";
 import { annAsync, rejection, t, testRaincheck } from "../test/support/harness.ts";
+import { unseal } from "./payload-envelope.ts";
 import { initRaincheck } from "./index.ts";
 
 const quiet = { signal: new AbortController().signal, onProgress: () => {} };
@@ -27,10 +28,10 @@ test("an input, an output and progress go through the router's transformer both 
   );
   await router.createCaller({ mode: "async" }).a(input);
   const { call, progress } = await runNext(raincheck["~raincheck"]);
-  expect(superjson.parse(call.input)).toEqual(input);
-  expect(superjson.parse(progress[0]!)).toEqual(new Set([-0]));
+  expect(superjson.parse(unseal(call.input).text)).toEqual(input);
+  expect(superjson.parse(unseal(progress[0]!).text)).toEqual(new Set([-0]));
   const record = await raincheck["~raincheck"].engine.read(call.id, { principal: null });
-  expect(superjson.parse(record!.output!)).toEqual({ back: input, at: new Date(5) });
+  expect(superjson.parse(unseal(record!.output!).text)).toEqual({ back: input, at: new Date(5) });
 });
 
 describe("an attempt that cannot be run ends the call", () => {
@@ -59,6 +60,33 @@ describe("an attempt that cannot be run ends the call", () => {
     const call = await claimNext(runtime);
     const error = await rejection(runtime.invoke({ ...call, input: "{" }, quiet));
     expect(runtime.describe(error)).toMatchObject({ final: true, failure: { code: "INPUT_NOT_READABLE" } });
+  });
+
+  test.each([
+    ["input", { input: `~2j{}` }],
+    ["context", { context: `~2j{}` }],
+  ])("when its %s was stored by a later release, and says so by a tag", async (_, stored) => {
+    const { raincheck, runtime } = testRaincheck();
+    const router = raincheck.bind(t.router({ a: raincheck.deferrable(t.procedure).mutation(() => 1) }));
+    await router.createCaller(annAsync).a();
+    const call = await claimNext(runtime);
+    const error = await rejection(runtime.invoke({ ...call, ...stored }, quiet));
+    expect(error).toMatchObject({ _tag: "PayloadUnreadable", code: "LATER_VERSION" });
+    expect(runtime.describe(error)).toMatchObject({
+      final: true,
+      failure: { code: "INPUT_NOT_READABLE", message: expect.stringContaining("version 2, of a later release") },
+    });
+  });
+
+  test("when its context was stored by a transformer, or by nobody", async () => {
+    const { raincheck, runtime } = testRaincheck();
+    const router = raincheck.bind(t.router({ a: raincheck.deferrable(t.procedure).mutation(() => 1) }));
+    await router.createCaller(annAsync).a();
+    const call = await claimNext(runtime);
+    for (const context of ["~1t{}", "{", "~x"]) {
+      const error = await rejection(runtime.invoke({ ...call, context }, quiet));
+      expect(runtime.describe(error)).toMatchObject({ final: true, failure: { code: "INPUT_NOT_READABLE" } });
+    }
   });
 
   test.each<[string, () => never, object]>([
@@ -167,7 +195,7 @@ test("capture and restore may be left out", async () => {
   );
   await router.createCaller({ user: "ann", mode: "async" }).a();
   const { call } = await runNext(raincheck["~raincheck"]);
-  expect(call.context).toBe("null");
+  expect(call.context).toBe("~1jnull");
   expect(contexts).toEqual([{ mode: "sync", call: "async" }]);
 });
 

@@ -1,4 +1,5 @@
 import type { ClaimedCall } from "@raincheck/engine";
+import { hasTag } from "@raincheck/protocol";
 
 import type { Attempt } from "./attempt.ts";
 import type { FoundProcedure } from "./bound-router.ts";
@@ -66,17 +67,33 @@ function decodeInput(core: RaincheckCore, call: ClaimedCall): unknown {
   try {
     return core.bound().codecs.input.decode(call.input);
   } catch (cause) {
-    throw new InvocationRefused("INPUT_NOT_READABLE", "The stored input cannot be read. Was it stored with another transformer?", cause);
+    throw notReadable("input", cause);
   }
 }
 
 async function restoreContext(core: RaincheckCore, call: ClaimedCall): Promise<object> {
   const { id, path, principal, attempt, createdAt } = call;
+  let captured: unknown;
   try {
-    const restored: unknown = await core.restore(contextCodec.decode(call.context), { id, path, principal, attempt, createdAt });
+    captured = contextCodec.decode(call.context);
+  } catch (cause) {
+    throw notReadable("context", cause);
+  }
+  try {
+    const restored: unknown = await core.restore(captured, { id, path, principal, attempt, createdAt });
     if (typeof restored === "object" && restored !== null) return restored;
     throw new TypeError(`restore() gave ${restored === null ? "null" : typeof restored}, not a context.`);
   } catch (cause) {
     throw new InvocationRefused("CONTEXT_REFUSED", "The context of the call could not be restored.", cause);
   }
+}
+
+/** A later release's payload is that release's to read: the worker is told by the error's own tag. */
+function notReadable(subject: "input" | "context", cause: unknown): unknown {
+  if (hasTag(cause, "PayloadUnreadable") && "code" in cause && cause.code === "LATER_VERSION") return cause;
+  return new InvocationRefused(
+    "INPUT_NOT_READABLE",
+    `The stored ${subject} cannot be read. Was it stored with another transformer?`,
+    cause,
+  );
 }

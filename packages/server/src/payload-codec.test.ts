@@ -209,8 +209,8 @@ describe("with superjson", () => {
   test("each direction has its own half of a transformer", () => {
     const shout = { serialize: (value: unknown) => ({ out: value }), deserialize: (value: { out: unknown }) => value.out };
     const transformer: TRPCCombinedDataTransformer = { input: superjson, output: shout };
-    expect(routerCodecs(transformer).output.encode(1, bounds)).toBe('{"out":1}');
-    expect(routerCodecs(transformer).input.encode(1, bounds)).toBe('{"json":1}');
+    expect(routerCodecs(transformer).output.encode(1, bounds)).toBe('~1t{"out":1}');
+    expect(routerCodecs(transformer).input.encode(1, bounds)).toBe('~1t{"json":1}');
   });
 });
 
@@ -235,7 +235,7 @@ describe("depth and size", () => {
   });
 
   test("the limit of bytes is kept to the byte", () => {
-    expect(plain.encode("éé", { subject: "input", maxBytes: 6 })).toBe('"éé"');
+    expect(plain.encode("éé", { subject: "input", maxBytes: 6 })).toBe('~1j"éé"');
     expect(refusal(plain, "éé", 5)).toMatchObject({
       code: "TOO_LARGE",
       message: "The output cannot be kept: it has 6 bytes, and 5 are allowed.",

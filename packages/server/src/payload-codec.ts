@@ -3,13 +3,16 @@
  *
  * The text is the JSON of what the router's transformer makes of the value: the same form that crosses the wire, so an output
  * that was kept reads like one that was just returned. `JSON.stringify` escapes U+0000 and lone surrogates, so the text holds
- * neither. A value of `undefined` is the text `undefined`, which is no JSON. What would be lost is refused here, at the edge.
+ * neither. A value of `undefined` is the text `undefined`, which is no JSON. What would be lost is refused here, at the edge. The text
+ * stands in an envelope (`payload-envelope.ts`), which no limit of bytes counts.
  */
 import type { Payload } from "@raincheck/engine";
 import { limits } from "@raincheck/protocol";
 import type { TRPCCombinedDataTransformer, TRPCDataTransformer } from "@trpc/server";
 
 import { findStorageFault, isDeeperThan, tooDeep } from "./check-storable.ts";
+import { seal, unseal } from "./payload-envelope.ts";
+import { PayloadUnreadable } from "./payload-unreadable.ts";
 import { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 import { readSafely } from "./read-safely.ts";
 
@@ -19,7 +22,7 @@ export interface PayloadCodec {
    * @throws {PayloadRefused} when something of the value would be lost, or its text has more than `maxBytes` bytes of UTF-8.
    */
   encode(value: unknown, bounds: { readonly subject: PayloadSubject; readonly maxBytes: number }): Payload;
-  /** @throws whatever JSON or the transformer throws at text that this codec did not make. */
+  /** @throws {PayloadUnreadable} for text that this codec cannot read. */
   decode(payload: Payload): unknown;
 }
 
@@ -40,14 +43,14 @@ export function routerCodecs(transformer: TRPCCombinedDataTransformer | null): R
 }
 
 const plainCodec: PayloadCodec = {
-  encode: (value, bounds) => toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: false }),
-  decode: fromText,
+  encode: (value, bounds) => seal(toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: false }), "json"),
+  decode: plainValue,
 };
 
 /** For what `capture` returns: JSON that comes back exactly as it was, whatever transformer the router has. */
 export const contextCodec: PayloadCodec = {
-  encode: (value, bounds) => toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: true }),
-  decode: fromText,
+  encode: (value, bounds) => seal(toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: true }), "json"),
+  decode: plainValue,
 };
 
 function transformedCodec(transformer: TRPCDataTransformer): PayloadCodec {
@@ -59,9 +62,15 @@ function transformedCodec(transformer: TRPCDataTransformer): PayloadCodec {
       }
       const serialized = guarded(bounds.subject, "the router's transformer refused it", () => transformer.serialize(value) as unknown);
       // What a transformer makes of a value is deeper than the value: a Map is an array of pairs, and its notes nest too.
-      return toText(serialized, { ...bounds, maxDepth: 4 * limits.payloadDepth, exact: false });
+      return seal(toText(serialized, { ...bounds, maxDepth: 4 * limits.payloadDepth, exact: false }), "transformer");
     },
-    decode: (payload) => transformer.deserialize(fromText(payload)) as unknown,
+    decode(payload) {
+      const { text, by } = unseal(payload);
+      const value = fromText(text);
+      // Written before the router had its transformer.
+      if (by === "json") return value;
+      return readable("the router's transformer refused it", () => transformer.deserialize(value) as unknown);
+    },
   };
 }
 
@@ -82,8 +91,23 @@ function toText(value: unknown, rules: TextRules): Payload {
   return text;
 }
 
-function fromText(payload: Payload): unknown {
-  return payload === textOfUndefined ? undefined : (JSON.parse(payload) as unknown);
+function plainValue(payload: Payload): unknown {
+  const { text, by } = unseal(payload);
+  if (by === "transformer")
+    throw new PayloadUnreadable("OTHER_CODEC", "the router's transformer wrote it, and the router of this process has none.");
+  return fromText(text);
+}
+
+function fromText(text: string): unknown {
+  return text === textOfUndefined ? undefined : readable("it is no JSON", () => JSON.parse(text) as unknown);
+}
+
+function readable<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    throw new PayloadUnreadable("MALFORMED", `${what}.`, cause);
+  }
 }
 
 /** Runs code that belongs to the value or the transformer; whatever it throws becomes a refusal. */

@@ -12,6 +12,11 @@ export function toTrpcError(error: unknown): unknown {
     const code = readSafely(error, "code") === "TOO_LARGE" ? "PAYLOAD_TOO_LARGE" : "BAD_REQUEST";
     return new TRPCError({ code, message: error.message, cause: error });
   }
+  if (hasTag(error, "PayloadUnreadable")) {
+    // A process of the later release is there, for it wrote this: to ask again may meet it.
+    const code = readSafely(error, "code") === "LATER_VERSION" ? "SERVICE_UNAVAILABLE" : "INTERNAL_SERVER_ERROR";
+    return new TRPCError({ code, message: error.message, cause: error });
+  }
   if (hasTag(error, "InvalidOption")) return new TRPCError({ code: "BAD_REQUEST", message: error.message, cause: error });
   if (hasTag(error, "IdempotencyConflict")) return new TRPCError({ code: "CONFLICT", message: error.message, cause: error });
   if (hasTag(error, "EngineFull")) {

@@ -1,4 +1,4 @@
-import type { Engine } from "@raincheck/engine";
+import type { ClaimRequest, Engine } from "@raincheck/engine";
 import { EngineUnavailable, StaleAttempt } from "@raincheck/engine";
 import { FinalError, type Policy, RetryError } from "@raincheck/protocol";
 import { describe, expect, test } from "vitest";
@@ -158,6 +158,34 @@ describe("an attempt that throws", () => {
   });
 });
 
+describe("a call that a later release stored", () => {
+  const unreadable = Object.assign(new Error("of a later release"), { _tag: "PayloadUnreadable", code: "LATER_VERSION" });
+
+  test("is left to a worker of that release, and costs no attempt", async () => {
+    await using old = await workerUnderTest({ procedures: { report: { run: () => Promise.reject(unreadable) } } });
+    const id = await old.call("report");
+    await old.time.advance(20_000);
+    expect(await old.when(id, ({ state }) => state === "queued")).toMatchObject({ failure: null });
+    expect(old.worker.status().outcomes).toMatchObject({ failed: 0 });
+    await old.stop();
+    await using current = await workerUnderTest({
+      beside: old,
+      procedures: { report: { policy: { retry: { attempts: 1 } }, run: () => 1 } },
+    });
+    await current.time.advance(60_000);
+    expect(await current.whenEnded(id)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("fails after some minutes without one", async () => {
+    await using old = await workerUnderTest({ procedures: { report: { run: () => Promise.reject(unreadable) } } });
+    const id = await old.call("report");
+    await old.time.advance(120_000);
+    expect((await old.when(id, () => true)).state).toBe("queued");
+    await old.time.advance(1_800_000);
+    expect(await old.whenEnded(id)).toMatchObject({ state: "failed" });
+  });
+});
+
 describe("a worker that fails at an attempt", () => {
   test("ends the call after a few tries, and says that the fault is its own", async () => {
     const given = await workerUnderTest({ procedures: {} });
@@ -250,28 +278,77 @@ describe("the time limit", () => {
 });
 
 describe("a procedure that the worker does not have", () => {
-  test("is left for a worker that has it", async () => {
-    await using one = await workerUnderTest({ procedures: {} });
-    const id = await one.call("later.added", { input: "1" });
-    await one.time.advance(30_000);
-    expect(await one.when(id, () => true)).toMatchObject({ state: "queued" });
-    expect((await one.events(id)).find(({ type }) => type === "retrying")).toMatchObject({ reason: "handed-back", delayMs: 5_000 });
+  test("is left for a worker that has it, at once, and costs one look for the procedure and not one for each call", async () => {
+    await using old = await workerUnderTest({ procedures: {} });
+    const first = await old.call("later.added");
+    await settled();
+    const ids = [first, ...(await Promise.all(Array.from({ length: 30 }, () => old.call("later.added"))))];
+    await old.time.advance(60_000);
+    expect((await old.events(first)).map(({ type }) => type)).toEqual(["queued", "started", "retrying"]);
+    for (const id of ids.slice(1)) expect((await old.events(id)).map(({ type }) => type)).toEqual(["queued"]);
     // Told once a minute, not at each claim.
-    expect(one.logged("procedure-unknown")).toMatchObject([{ level: "warn", call: { path: "later.added" } }]);
+    expect(old.logged("procedure-unknown")).toMatchObject([{ level: "warn", call: { path: "later.added" } }]);
 
-    await one.stop();
-    await using two = await workerUnderTest({ beside: one, procedures: { "later.added": { run: () => "here" } } });
-    await two.time.advance(5_001);
-    expect(await two.whenEnded(id)).toMatchObject({ state: "succeeded", output: `"here"` });
+    await using current = await workerUnderTest({ beside: old, procedures: { "later.added": { run: () => "here" } } });
+    await settled();
+    for (const id of ids) expect(await current.whenEnded(id)).toMatchObject({ state: "succeeded", output: `"here"` });
+    expect((await current.events(first)).at(-1)).toMatchObject({ attempt: 2 });
   });
 
-  test("fails the call after ten minutes of looking for one, however long it was queued before", async () => {
+  test("holds up none that the worker has", async () => {
+    await using under = await workerUnderTest({ concurrency: 1, procedures: { known: { run: () => "done" } } });
+    for (let call = 0; call < 100; call += 1) await under.call("unknown", { priority: 9 });
+    const id = await under.call("known");
+    await settled();
+    expect(await under.when(id, () => true)).toMatchObject({ state: "succeeded" });
+  });
+
+  test("is passed round by two workers without it no further than once each, in however long a time", async () => {
+    const claims = { one: 0, two: 0 };
+    const counting = (name: keyof typeof claims) => (engine: Engine) => ({
+      ...engine,
+      claim: (request: ClaimRequest) => ((claims[name] += 1), engine.claim(request)),
+    });
+    await using one = await workerUnderTest({ procedures: {}, wrap: counting("one") });
+    await using _two = await workerUnderTest({ procedures: {}, beside: one, wrap: counting("two") });
+    const id = await one.call("later.added");
+    await one.time.advance(100_000);
+    expect(await one.when(id, () => true)).toMatchObject({ state: "queued", attempt: 2 });
+    // The poll of a second, give or take a fifth, and a few wakes.
+    expect(claims.one).toBeLessThan(140);
+    expect(claims.two).toBeLessThan(140);
+  });
+
+  test("fails the call after ten minutes without a worker that has it, however long it was queued before", async () => {
     await using under = await workerUnderTest({ procedures: {} });
     const id = await under.call("nowhere", { delayMs: 3_600_000 });
-    await under.time.advance(3_600_000 + 590_000);
+    await under.time.advance(3_600_000 + 599_000);
     expect(await under.when(id, () => true)).toMatchObject({ state: "queued" });
-    await under.time.advance(60_000);
+    await under.time.advance(1_000);
     expect(await under.whenEnded(id)).toMatchObject({ state: "failed", failure: { code: "UNKNOWN_PROCEDURE" } });
+  });
+
+  test("fails the call after the limit that the worker was given", async () => {
+    await using under = await workerUnderTest({ procedures: {}, unknownProcedureLimit: "3 seconds" });
+    const id = await under.call("nowhere");
+    await under.time.advance(2_990);
+    expect(await under.when(id, () => true)).toMatchObject({ state: "queued" });
+    await under.time.advance(20);
+    expect(await under.whenEnded(id)).toMatchObject({ state: "failed", failure: { code: "UNKNOWN_PROCEDURE" } });
+  });
+
+  test("does not fail the call while a worker has it whose slots are taken", async () => {
+    const busy = new HeldProcedure({ timeout: "2 hours" });
+    await using current = await workerUnderTest({ concurrency: 1, procedures: { busy, added: { run: () => "here" } } });
+    await current.call("busy");
+    const run = await busy.next();
+    await using old = await workerUnderTest({ beside: current, procedures: {} });
+    const id = await old.call("added");
+    await current.time.advance(3_600_000);
+    expect(await current.when(id, () => true)).toMatchObject({ state: "queued" });
+    await old.stop();
+    run.succeed();
+    expect(await current.whenEnded(id)).toMatchObject({ state: "succeeded", attempt: 2 });
   });
 
   test("is told apart from one that could not be loaded", async () => {

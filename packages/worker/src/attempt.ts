@@ -13,8 +13,10 @@ import * as Effect from "effect/Effect";
 import type * as Fiber from "effect/Fiber";
 import type { AttemptOutcome } from "./attempt-outcome.ts";
 import type { AbandonedResolvers } from "./abandoned-resolvers.ts";
-import { type Verdict, classify, classifyFromOutside, handBacksOf, handedBack, retryOrFail } from "./classify.ts";
+import { type Verdict, classify, classifyFromOutside, retryOrFail } from "./classify.ts";
 import { EngineService } from "./engine-service.ts";
+import type { FailingProcedures } from "./failing-procedures.ts";
+import type { KnownProcedures } from "./known-procedures.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 import { type ProgressWriter, makeProgressWriter } from "./progress-writer.ts";
@@ -22,19 +24,16 @@ import type { AttemptEnd, RunningAttempt, RunningAttempts } from "./running-atte
 import { settleAttempt } from "./settle-attempt.ts";
 import { Telemetry } from "./telemetry.ts";
 
-/** How long a call whose procedure is not here waits for a worker that has it, before it may be claimed again. */
-const unknownProcedureDelayMs = 5_000;
-/**
- * How often it waits: ten minutes in all, enough for a rolling deploy. Counted in claims, because neither the worker's wall clock nor the
- * call's age says how long a worker that knows it has been looked for: the call may have been queued for a day.
- */
-const unknownProcedureTries = 120;
 /** The pause between two warnings about one path. */
 const unknownProcedureWarningMs = 60_000;
 
 /** What running attempts need. */
 export interface AttemptRunnerOptions {
   readonly runtime: RaincheckRuntime;
+  readonly procedures: KnownProcedures;
+  readonly failing: FailingProcedures;
+  /** How long a call waits for a worker that has its procedure. */
+  readonly unknownProcedureMs: number;
   readonly running: RunningAttempts;
   readonly abandoned: AbandonedResolvers;
   readonly keeper: LeaseKeeper;
@@ -48,21 +47,17 @@ export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void>;
 
 /** Makes the way in which the attempts of one worker are run. */
 export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRunnerOptions) {
-  const { runtime, running, abandoned, keeper, now, fork } = options;
+  const { runtime, procedures, failing, running, abandoned, keeper, now, fork } = options;
   const context = yield* Effect.context<EngineService | Telemetry>();
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
-  const policies = new Map<string, Policy>();
   const warnedOfPathAtMs = new Map<string, number>();
 
   /** The policy of the call's procedure; `null` when there is none, or the attempt ended before it was found. */
   const findPolicy = Effect.fnUntraced(function* (attempt: RunningAttempt) {
-    const { path } = attempt.call;
-    const known = policies.get(path);
-    if (known !== undefined) return known;
     // A lazy router is loaded here; that takes as long as it takes, and the attempt can still be told to stop.
-    const policy = yield* Effect.raceFirst(
-      Effect.tryPromise({ try: () => runtime.policyAt(path), catch: (error) => error }),
+    return yield* Effect.raceFirst(
+      Effect.tryPromise({ try: () => procedures.find(attempt.call.path), catch: (error) => error }),
       Effect.as(Deferred.await(attempt.ended), null),
     ).pipe(
       Effect.catch((error) =>
@@ -72,15 +67,9 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
         }),
       ),
     );
-    if (policy !== null) policies.set(path, policy);
-    return policy;
   });
 
   const classifyUnknown = (call: ClaimedCall): Verdict => {
-    if (handBacksOf(call) >= unknownProcedureTries) {
-      const failure = { code: "UNKNOWN_PROCEDURE", message: `No worker of the queue ${call.queue} has the procedure ${call.path}.` };
-      return { outcome: "failed", settlement: { type: "failed", failure } };
-    }
     if (now() - (warnedOfPathAtMs.get(call.path) ?? -Infinity) >= unknownProcedureWarningMs) {
       warnedOfPathAtMs.set(call.path, now());
       telemetry.log({
@@ -91,7 +80,7 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
         facts: { queue: call.queue },
       });
     }
-    return { outcome: "handed-back", settlement: handedBack(unknownProcedureDelayMs) };
+    return { outcome: "handed-back", settlement: { type: "unknown", giveUpAfterMs: options.unknownProcedureMs }, isRetryable: false };
   };
 
   /** Starts the resolver; the promise resolves when it has ended. */
@@ -130,7 +119,10 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
     const finished = startResolver(attempt, progress);
     const end = yield* awaitEnd(attempt, policy);
     if (end.type !== "returned" && end.type !== "threw") abandoned.add(attempt, finished);
-    return yield* classify(attempt, end, { policy, runtime });
+    const verdict = yield* classify(attempt, end, { policy, runtime });
+    if (verdict.outcome === "succeeded") failing.succeeded(attempt.call.path);
+    else if (verdict.isRetryable) failing.failed(attempt.call.path, policy.retry);
+    return verdict;
   });
 
   const tellEnd = (attempt: RunningAttempt, outcome: AttemptOutcome, settlement: Settlement | null): void => {

@@ -4,7 +4,7 @@
  * ```
  *   no slot is free ──▶ wait for an attempt to end
  *   the queue may hold more (the last claim came back full, or a wake has come since it was sent) ──▶ claim at once
- *   otherwise ──▶ wait for a wake, or for the poll
+ *   otherwise ──▶ wait for a wake, for a place of a failing procedure, or for the poll
  * ```
  *
  * One claim is in flight at a time: while it is, slots and wakes gather, and the next claim takes all of them. A wake is a hint and
@@ -17,6 +17,8 @@ import * as Latch from "effect/Latch";
 import * as Random from "effect/Random";
 import { handedBack } from "./classify.ts";
 import { EngineService, engineBackoff } from "./engine-service.ts";
+import type { FailingProcedures } from "./failing-procedures.ts";
+import type { KnownProcedures } from "./known-procedures.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 import { RunningAttempt, type RunningAttempts } from "./running-attempts.ts";
 
@@ -28,6 +30,8 @@ export interface ClaimLoopOptions {
   readonly concurrency: number;
   readonly running: RunningAttempts;
   readonly now: MonotonicClock;
+  readonly procedures: Pick<KnownProcedures, "withheld">;
+  readonly failing: Pick<FailingProcedures, "withheld" | "claimed" | "nextPlaceInMs">;
   /** Starts an attempt that holds its slot already. */
   readonly start: (attempt: RunningAttempt) => Effect.Effect<void>;
   /** Whether the worker still takes calls; what a claim brings after that is handed back. */
@@ -40,11 +44,13 @@ export interface ClaimLoop {
   readonly run: Effect.Effect<never>;
   /** An attempt has given its slot back. */
   readonly slotFreed: () => void;
+  /** The queue may hold more than at the last claim. */
+  readonly wake: () => void;
 }
 
 /** Makes a claim loop. */
 export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOptions) {
-  const { concurrency, running, now, start, isOpen } = options;
+  const { concurrency, running, now, start, isOpen, procedures, failing } = options;
   const engine = yield* EngineService;
   /** Opens when the loop should look again. */
   const changed = Latch.makeUnsafe(false);
@@ -58,9 +64,12 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     const limit = concurrency - running.size;
     const sentAtMs = now();
     mayHoldMore = false;
-    const calls = yield* Effect.tapError(engine.claim(limit), () => Effect.sync(() => (mayHoldMore = true)));
+    const calls = yield* Effect.tapError(engine.claim(limit, [...procedures.withheld(), ...failing.withheld()]), () =>
+      Effect.sync(() => (mayHoldMore = true)),
+    );
     if (calls.length >= limit) mayHoldMore = true;
     if (!isOpen()) return yield* Effect.forEach(calls, handBack, { concurrency: 10, discard: true });
+    for (const { path } of calls) failing.claimed(path);
     const attempts = calls.map((call) => new RunningAttempt(call, sentAtMs));
     for (const attempt of attempts) running.add(attempt);
     yield* Effect.forEach(attempts, start, { discard: true });
@@ -71,8 +80,8 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     if (running.size >= concurrency) yield* changed.await;
     else if (mayHoldMore) yield* claim;
     else {
-      const jitter = yield* Random.nextBetween(0.8, 1.2);
-      yield* changed.await.pipe(Effect.timeoutOrElse({ duration: pollMs * jitter, orElse: () => Effect.sync(() => (mayHoldMore = true)) }));
+      const duration = Math.min(pollMs * (yield* Random.nextBetween(0.8, 1.2)), failing.nextPlaceInMs());
+      yield* changed.await.pipe(Effect.timeoutOrElse({ duration, orElse: () => Effect.sync(() => (mayHoldMore = true)) }));
     }
   });
 
@@ -87,6 +96,7 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
       () => Effect.forever(look, { disableYield: true }),
       (unwatch) => Effect.sync(unwatch),
     ),
+    wake,
     slotFreed: () => void changed.openUnsafe(),
   } satisfies ClaimLoop;
 });

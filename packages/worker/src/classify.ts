@@ -9,6 +9,7 @@
  * | threw, otherwise | failed | `failed` |
  * | threw `StaleAttempt` | stale | another's by now |
  * | threw `EngineUnavailable` | handed back | queued again: the ledger's outage is not the resolver's failure |
+ * | threw `PayloadUnreadable` of a later release | handed back | queued again for a worker of that release, for some ten minutes; then `failed` |
  * | time limit | timed out | queued again, or `failed` as `TIMED_OUT` after the last attempt |
  * | told `shutdown` | handed back | queued again at once |
  * | told `cancelled`, `expired`, `lost` | the same | has ended, or is another's |
@@ -28,10 +29,19 @@ export interface Verdict {
   readonly outcome: AttemptOutcome;
   /** `null`: nothing is left to write. */
   readonly settlement: Settlement | null;
+  /** Whether the attempt failed in a way that is worth a retry, were it not the last. */
+  readonly isRetryable: boolean;
 }
 
 /** Delays of calls that go back to the queue through no fault of their own, when going back at once would only go round in circles. */
 const handBackDelays = { initialDelayMs: 1_000, factor: 2, maxDelayMs: 60_000, jitter: true } as const;
+
+/** How often a call whose payload only a later release reads is left to a worker of that release: by these delays for some ten minutes. */
+const laterReleaseTries = 25;
+
+function isOfLaterRelease(thrown: unknown): boolean {
+  return hasTag(thrown, "PayloadUnreadable") && "code" in thrown && thrown.code === "LATER_VERSION";
+}
 
 /** Decides what the end of an attempt means for its call. */
 export const classify = Effect.fnUntraced(function* (
@@ -70,6 +80,8 @@ const classifyError = Effect.fnUntraced(function* (attempt: RunningAttempt, desc
   if (hasTag(thrown, "StaleAttempt")) return verdict("stale", null);
   if (hasTag(thrown, "EngineUnavailable"))
     return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
+  if (isOfLaterRelease(thrown) && handBacksOf(call) < laterReleaseTries)
+    return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
   const worthRetrying = !final && (yield* askWhen(attempt, policy, thrown));
   const decided = worthRetrying
     ? yield* retryOrFail(call, policy, { outcome: "failed", failure, retryAfterMs })
@@ -86,9 +98,9 @@ export const retryOrFail = Effect.fnUntraced(function* (
 ) {
   const { outcome, failure } = ended;
   const failures = call.failures + 1;
-  if (failures >= policy.retry.attempts) return verdict(outcome, { type: "failed", failure });
+  if (failures >= policy.retry.attempts) return { ...verdict(outcome, { type: "failed", failure }), isRetryable: true };
   const delayMs = ended.retryAfterMs ?? (yield* retryDelayMs(policy.retry, failures));
-  return verdict(outcome, { type: "retrying", reason: outcome, failure, delayMs });
+  return { ...verdict(outcome, { type: "retrying", reason: outcome, failure, delayMs }), isRetryable: true };
 });
 
 const askWhen = Effect.fnUntraced(function* (attempt: RunningAttempt, policy: Policy, thrown: unknown) {
@@ -132,7 +144,7 @@ export function handedBack(delayMs: number): Settlement {
 }
 
 /** How often the call went back to the queue without a failure: it was handed back, or its worker died. */
-export function handBacksOf(call: ClaimedCall): number {
+function handBacksOf(call: ClaimedCall): number {
   return Math.max(0, call.attempt - 1 - call.failures);
 }
 
@@ -147,5 +159,5 @@ function describeSafely(runtime: RaincheckRuntime, error: unknown): DescribedErr
 }
 
 function verdict(outcome: AttemptOutcome, settlement: Settlement | null): Verdict {
-  return { outcome, settlement };
+  return { outcome, settlement, isRetryable: false };
 }

@@ -14,6 +14,7 @@ import {
   type Payload,
   type SettleResult,
   type Settlement,
+  type Withheld,
 } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
 import * as Context from "effect/Context";
@@ -47,7 +48,9 @@ export class EngineService extends Context.Service<
   {
     /** Opens the engine; an outage is not an error here, every verb tries again. Fails with what the engine's set-up threw. */
     readonly start: Effect.Effect<void, unknown>;
-    readonly claim: (limit: number) => Effect.Effect<readonly ClaimedCall[], EngineFault>;
+    readonly claim: (limit: number, withheld: readonly Withheld[]) => Effect.Effect<readonly ClaimedCall[], EngineFault>;
+    /** See `Engine.vouch`. It is done again before long, so what fails is left. */
+    readonly vouch: (knows: (path: string) => Promise<boolean>) => Effect.Effect<void>;
     readonly extend: (attempts: readonly AttemptRef[]) => Effect.Effect<readonly LostAttempt[], EngineFault>;
     readonly report: (attempt: AttemptRef, progress: Payload) => Effect.Effect<SettleResult, EngineFault>;
     readonly settle: (attempt: AttemptRef, settlement: Settlement) => Effect.Effect<SettleResult, EngineFault>;
@@ -106,7 +109,8 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
     start: Effect.catch(Effect.tryPromise({ try: () => engine.start(), catch: (cause) => cause }), (cause) =>
       hasTag(cause, "EngineUnavailable") ? Effect.sync(() => void toFault("start", cause)) : Effect.fail(cause),
     ),
-    claim: (limit) => bridge("claim", () => engine.claim({ worker, queues, limit, leaseMs })),
+    claim: (limit, withheld) => bridge("claim", () => engine.claim({ worker, queues, limit, leaseMs, withheld })),
+    vouch: (knows) => Effect.ignore(Effect.tryPromise(() => engine.vouch({ queues, knows, giveUpAfterMs: settings.unknownProcedureMs }))),
     extend: (attempts) => bridge("extend", () => engine.extend(attempts, leaseMs)),
     report: (attempt, progress) => bridge("report", () => engine.report(attempt, progress)),
     settle: (attempt, settlement) => bridge("settle", () => engine.settle(attempt, settlement)),

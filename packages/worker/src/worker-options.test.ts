@@ -15,6 +15,7 @@ describe("the options of a worker", () => {
       queues: ["default"],
       shutdownGraceMs: 30_000,
       leaseMs: 4_000,
+      unknownProcedureMs: 600_000,
       signals: true,
       onError: null,
     });

@@ -10,11 +10,14 @@ import { AbandonedResolvers } from "./abandoned-resolvers.ts";
 import { makeAttemptRunner } from "./attempt.ts";
 import { makeClaimLoop } from "./claim-loop.ts";
 import { EngineService } from "./engine-service.ts";
+import { FailingProcedures } from "./failing-procedures.ts";
+import { KnownProcedures } from "./known-procedures.ts";
 import { makeLeaseKeeper } from "./lease-keeper.ts";
 import { monotonicClock } from "./monotonic-clock.ts";
 import { RunningAttempts } from "./running-attempts.ts";
 import { shutDown } from "./shutdown.ts";
 import { Telemetry } from "./telemetry.ts";
+import { vouchForKnown } from "./vouch-for-known.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
@@ -53,16 +56,32 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
     // Its scope closes after the shutdown below, and ends what that has left.
     const fibers = yield* FiberSet.make<void>();
     const fork = yield* FiberSet.runtime(fibers)<never>();
-    const runAttempt = yield* makeAttemptRunner({ runtime, running, abandoned, keeper, now, fork });
+    const { unknownProcedureMs } = settings;
+    const procedures = new KnownProcedures({ runtime, now, giveUpAfterMs: unknownProcedureMs });
+    const failing: FailingProcedures = new FailingProcedures({ now, onRecovered: () => claimLoop.wake() });
+    const runAttempt = yield* makeAttemptRunner({
+      runtime,
+      procedures,
+      failing,
+      unknownProcedureMs,
+      running,
+      abandoned,
+      keeper,
+      now,
+      fork,
+    });
     const claimLoop = yield* makeClaimLoop({
       concurrency,
       running,
       now,
+      procedures,
+      failing,
       start: (attempt) => Effect.asVoid(FiberSet.run(fibers, supervised("attempt", runAttempt(attempt)))),
       isOpen: () => state === "running",
     });
 
     yield* Effect.forkScoped(supervised("lease keeper", keeper.run));
+    yield* Effect.forkScoped(supervised("voucher", vouchForKnown({ engine, procedures, giveUpAfterMs: unknownProcedureMs })));
     // Detached, because a claim in flight cannot be interrupted, and one that hangs must not hold up the stop: the shutdown ends it.
     const claiming = yield* Effect.forkDetach(supervised("claim loop", claimLoop.run));
 

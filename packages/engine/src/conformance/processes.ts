@@ -98,6 +98,18 @@ export const processesTheme = defineTheme("processes", {
     twin: engineThat("keeps an attempt whatever becomes of its call", () => ({ extend: async () => [] })),
   },
 
+  "what one process has set aside another finds, and runs": {
+    async run(trial) {
+      const other = await trial.open();
+      const id = await trial.accept({ path: "flights.new" });
+      expect(await trial.claim({ withheld: [{ path: "flights.new", places: 0, giveUpAfterMs: 600_000 }] })).toEqual([]);
+      expect(await trial.claimSoon({}, other)).toMatchObject({ id, attempt: 1 });
+    },
+    twin: engineThat("hands out what is withheld", (engine) => ({
+      claim: (request) => engine.claim({ ...request, withheld: [] }),
+    })),
+  },
+
   "the calls of an engine that stopped are found by another, and the stopped one's attempts are stale": {
     async run(trial) {
       const stopping = await trial.open();

@@ -24,6 +24,7 @@ const settlement = fc.oneof(
     arbitrary: fc.constantFrom("failed", "timed-out").map((reason): Settlement => ({ type: "retrying", reason, failure, delayMs: 0 })),
   },
   { weight: 5, arbitrary: fc.constant<Settlement>({ type: "retrying", reason: "handed-back", failure: null, delayMs: 0 }) },
+  { weight: 2, arbitrary: fc.constant<Settlement>({ type: "unknown", giveUpAfterMs: 600_000 }) },
   { weight: 1, arbitrary: fc.constantFrom("1", "2").map((output): Settlement => ({ type: "succeeded", output })) },
   { weight: 1, arbitrary: fc.constant<Settlement>({ type: "failed", failure }) },
 );

@@ -1,5 +1,6 @@
 import { acceptTheme } from "./accept.ts";
 import { accessTheme } from "./access.ts";
+import { asideTheme } from "./aside.ts";
 import { cancelTheme } from "./cancel.ts";
 import { childrenTheme } from "./children.ts";
 import { claimTheme } from "./claim.ts";
@@ -25,6 +26,7 @@ export const themes = [
   idempotencyTheme,
   claimTheme,
   concurrencyTheme,
+  asideTheme,
   leaseTheme,
   reportTheme,
   settleTheme,

@@ -25,6 +25,10 @@ export class MemoryCall {
   /** Attempts whose lease ended. */
   #crashes = 0;
   #runnableMs: number;
+  /** The attempt after which it was set aside; `null`: never. */
+  #asideAttempt: number | null = null;
+  /** When it fails, if it is aside, because no worker had its procedure. */
+  #giveUpMs = Infinity;
   #leaseEndsMs = 0;
   #endedMs = 0;
 
@@ -52,6 +56,24 @@ export class MemoryCall {
     return this.folded.state === "queued" && this.#runnableMs <= nowMs;
   }
 
+  /** Whether it waits for a worker that does not withhold its procedure. */
+  get isAside(): boolean {
+    return this.folded.state === "queued" && this.#asideAttempt === this.folded.attempt;
+  }
+
+  /** Sets it aside; see `Withheld`. */
+  setAside(giveUpAfterMs: number | null, now: Moment): void {
+    const isWaiting = this.isAside && this.#giveUpMs !== Infinity;
+    if (giveUpAfterMs === null) this.#giveUpMs = Infinity;
+    else if (!isWaiting) this.#giveUpMs = now.ms + giveUpAfterMs;
+    this.#asideAttempt = this.folded.attempt;
+  }
+
+  /** A worker has its procedure: the wait for one begins again. */
+  vouch(giveUpAfterMs: number, now: Moment): void {
+    if (this.#giveUpMs !== Infinity) this.#giveUpMs = now.ms + giveUpAfterMs;
+  }
+
   /** Whether it runs, and this is the attempt that does. */
   isHeldBy(attempt: AttemptRef): boolean {
     return this.folded.state === "running" && this.folded.attempt === attempt.attempt;
@@ -68,6 +90,7 @@ export class MemoryCall {
     if (isTerminal(state)) return this.#endedMs + this.given.retentionMs;
     const expiresMs = Math.min(this.#deadlineMs, this.#startByMs());
     if (state === "running") return Math.min(expiresMs, this.#leaseEndsMs);
+    if (this.isAside) return Math.min(expiresMs, this.#giveUpMs);
     return this.#runnableMs > nowMs ? Math.min(expiresMs, this.#runnableMs) : expiresMs;
   }
 
@@ -78,6 +101,7 @@ export class MemoryCall {
     if (this.#deadlineMs <= now.ms) this.#expire("DEADLINE_PASSED", "The call did not end before its deadline.", now);
     else if (this.#startByMs() <= now.ms) this.#expire("START_BY_PASSED", "No worker began the call in time.", now);
     else if (state === "running" && this.#leaseEndsMs <= now.ms) this.#lose(attempt, now);
+    else if (this.isAside && this.#giveUpMs <= now.ms) this.#giveUp(now);
   }
 
   /** Begins the next attempt. */
@@ -102,8 +126,14 @@ export class MemoryCall {
 
   /** Ends the running attempt. */
   settle(settlement: Settlement, now: Moment): void {
-    this.#append(settlingEvent(this.folded.attempt, settlement), now);
-    if (settlement.type === "retrying") {
+    const { attempt } = this.folded;
+    this.#append(settlingEvent(attempt, settlement), now);
+    if (settlement.type === "unknown") {
+      // Counted from the first worker without the procedure, also when it was claimed by another such meanwhile.
+      if (this.#asideAttempt !== attempt - 1 || this.#giveUpMs === Infinity) this.#giveUpMs = now.ms + settlement.giveUpAfterMs;
+      this.#asideAttempt = attempt;
+      this.#runnableMs = now.ms;
+    } else if (settlement.type === "retrying") {
       if (settlement.reason !== "handed-back") this.#failures += 1;
       this.#runnableMs = now.ms + settlement.delayMs;
     } else {
@@ -160,6 +190,13 @@ export class MemoryCall {
     this.#endedMs = now.ms;
   }
 
+  #giveUp(now: Moment): void {
+    const { path, queue } = this.given;
+    const message = `No worker of the queue ${queue} has the procedure ${path}.`;
+    this.#append({ type: "failed", attempt: this.folded.attempt, failure: { code: "UNKNOWN_PROCEDURE", message } }, now);
+    this.#endedMs = now.ms;
+  }
+
   #lose(attempt: number, now: Moment): void {
     this.#crashes += 1;
     if (this.#crashes < limits.crashes) {
@@ -193,6 +230,8 @@ function settlingEvent(attempt: number, settlement: Settlement): EventBody {
         failure: settlement.failure === null ? null : stored(settlement.failure),
         delayMs: settlement.delayMs,
       };
+    case "unknown":
+      return { type: "retrying", attempt, reason: "handed-back", failure: null, delayMs: 0 };
     default:
       return settlement satisfies never;
   }

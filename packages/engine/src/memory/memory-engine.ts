@@ -177,15 +177,34 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return { id: given.id, state: call.folded.state, created: true };
     },
 
-    async claim({ queues, limit, leaseMs }) {
+    async claim({ queues, limit, leaseMs, withheld = [] }) {
       const now = enter("claim");
       const claimed = [];
+      const places = new Map(withheld.map((one) => [one.path, one.places]));
       while (claimed.length < limit && count.running < concurrency) {
-        const first = ledger.firstRunnable(queues);
+        const first = ledger.firstRunnable(queues, (path) => places.get(path) === 0);
         if (first === undefined) break;
+        const { path } = first.given;
+        const left = places.get(path);
+        if (left === 0) {
+          const giveUpAfterMs = withheld.find((one) => one.path === path)?.giveUpAfterMs ?? null;
+          change(first, now, (call) => call.setAside(giveUpAfterMs, now));
+          continue;
+        }
+        if (left !== undefined) places.set(path, left - 1);
         claimed.push(change(first, now, (call) => call.claim(leaseMs, now)));
       }
       return claimed;
+    },
+
+    async vouch({ queues, knows, giveUpAfterMs }) {
+      enter("vouch");
+      const paths = new Set(ledger.aside(queues).map((call) => call.given.path));
+      for (const path of paths) {
+        if (!(await knows(path))) continue;
+        const now = enter("vouch");
+        for (const call of ledger.aside(queues)) if (call.given.path === path) change(call, now, (one) => one.vouch(giveUpAfterMs, now));
+      }
     },
 
     async extend(attempts, leaseMs) {

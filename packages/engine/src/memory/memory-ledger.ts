@@ -10,8 +10,9 @@ export class MemoryLedger {
   readonly #byPrincipal = new Map<string, Set<MemoryCall>>();
   /** By parent. */
   readonly #children = new Map<CallId, Set<MemoryCall>>();
-  /** By queue: calls without a limit stand in one line, limited calls in one for each path. */
-  readonly #runnable = new Map<string, Map<string | null, Heap<MemoryCall>>>();
+  /** By queue, in lines: calls without a limit stand in one, limited calls in one for each path, those set aside too. */
+  readonly #runnable = new Map<string, Map<string, Heap<MemoryCall>>>();
+  readonly #lineOf = new Map<MemoryCall, string>();
   /** By path, the limited calls that run. */
   readonly #limited = new Map<string, Set<MemoryCall>>();
   readonly #due = new Heap<Due>((one, other) => one.ms < other.ms);
@@ -37,13 +38,17 @@ export class MemoryLedger {
     return [...(this.#children.get(given.id) ?? [])];
   }
 
-  /** The call of these queues to claim first, by priority, then age, of those whose path has room. */
-  firstRunnable(queues: readonly string[]): MemoryCall | undefined {
+  /**
+   * The call of these queues to claim first, by priority, then age, of those whose path has room. One that is withheld is among them
+   * as long as it has not been set aside.
+   */
+  firstRunnable(queues: readonly string[], isWithheld: (path: string) => boolean): MemoryCall | undefined {
     let first: MemoryCall | undefined;
     for (const queue of queues) {
       for (const line of this.#runnable.get(queue)?.values() ?? []) {
         const call = line.first();
-        if (call !== undefined && this.#hasRoom(call) && (first === undefined || runsBefore(call, first))) first = call;
+        if (call === undefined || !this.#hasRoom(call) || (call.isAside && isWithheld(call.given.path))) continue;
+        if (first === undefined || runsBefore(call, first)) first = call;
       }
     }
     return first;
@@ -95,12 +100,20 @@ export class MemoryLedger {
       return false;
     }
     const { queue } = call.given;
-    const lines = this.#runnable.get(queue) ?? new Map<string | null, Heap<MemoryCall>>();
+    const name = lineOf(call);
+    if (this.#lineOf.get(call) !== name) this.#removeRunnable(call);
+    this.#lineOf.set(call, name);
+    const lines = this.#runnable.get(queue) ?? new Map<string, Heap<MemoryCall>>();
     this.#runnable.set(queue, lines);
-    const line = lines.get(lineOf(call)) ?? new Heap(runsBefore);
-    lines.set(lineOf(call), line);
+    const line = lines.get(name) ?? new Heap(runsBefore);
+    lines.set(name, line);
     line.put(call);
     return true;
+  }
+
+  /** Calls of these queues that were set aside. */
+  aside(queues: readonly string[]): readonly MemoryCall[] {
+    return [...this.#lineOf.keys()].filter((call) => call.isAside && queues.includes(call.given.queue));
   }
 
   /** Forgets a call, its events and its idempotency key. */
@@ -119,9 +132,12 @@ export class MemoryLedger {
   #removeRunnable(call: MemoryCall): void {
     const { queue } = call.given;
     const lines = this.#runnable.get(queue);
-    const line = lines?.get(lineOf(call));
+    const name = this.#lineOf.get(call);
+    if (name === undefined) return;
+    const line = lines?.get(name);
     line?.remove(call);
-    if (line?.size === 0) lines?.delete(lineOf(call));
+    this.#lineOf.delete(call);
+    if (line?.size === 0) lines?.delete(name);
     if (lines?.size === 0) this.#runnable.delete(queue);
   }
 
@@ -153,9 +169,10 @@ function removeFrom(groups: Map<string, Set<MemoryCall>>, name: string, call: Me
   if (calls?.size === 0) groups.delete(name);
 }
 
-/** The path whose limit the call waits for; `null`: it waits for none. */
-function lineOf({ given: { path, concurrency } }: MemoryCall): string | null {
-  return concurrency === null ? null : path;
+/** The name of the line that a call stands in. */
+function lineOf({ given: { path, concurrency }, isAside }: MemoryCall): string {
+  if (concurrency === null) return isAside ? `aside:${path}` : "all";
+  return `${isAside ? "limited-aside" : "limited"}:${path}`;
 }
 
 function runsBefore(one: MemoryCall, other: MemoryCall): boolean {

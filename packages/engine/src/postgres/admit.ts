@@ -74,7 +74,7 @@ async function choose(
         from candidate join line using (path, queue)
       ) as numbered
     ), parked as (
-      update ${sql(schema)}.call set parked = true
+      update ${sql(schema)}.call set parked = true, aside_attempt = null
       where id in (select id from taken) and id not in (select id from placed where fits) and state = 'queued' and not parked
     )
     select id from placed where fits`;

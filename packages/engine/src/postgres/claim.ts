@@ -6,6 +6,7 @@
 import type { TransactionSql } from "postgres";
 import type { ClaimedCall, ClaimRequest } from "../engine.ts";
 import { admit } from "./admit.ts";
+import { Places, setAside, takeAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
 import { cancelLeft } from "./pass-on-cancels.ts";
 import { executorOf, inTransaction } from "./transaction.ts";
@@ -56,8 +57,28 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
   const unseen: string[] = [];
   const unfinished: string[] = [];
   const taken: string[] = [];
+  const places = new Places(request);
   let holdsLocks = false;
+
+  async function begin(ids: readonly string[]): Promise<void> {
+    const begun = [...(await markRunning(ledger, transaction, { ...request, ids, limited: false }))];
+    if (begun.length < ids.length) {
+      const known = new Set(begun.map(({ id }) => id));
+      const admission = await admit(ledger, transaction, { ids: ids.filter((id) => !known.has(id)), holdsLocks });
+      holdsLocks ||= admission.hasLocked;
+      unseen.push(...admission.unseen);
+      if (admission.ids.length > 0) {
+        begun.push(...(await markRunning(ledger, transaction, { ...request, ids: admission.ids, limited: true })));
+        begun.sort((a, b) => b.priority - a.priority || a.created_at.getTime() - b.created_at.getTime());
+      }
+    }
+    for (const { path } of begun) places.take(path);
+    claimed.push(...begun.map(toClaimedCall));
+  }
+
   for (const queue of request.queues) {
+    const aside = await takeAside(ledger, transaction, { queue, limit: request.limit - claimed.length, places });
+    if (aside.length > 0) await begin(aside);
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
     let more = true;
     for (let round = 0; more && claimed.length < request.limit; round += 1) {
@@ -69,20 +90,14 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
       const { ids, acknowledge } = await ledger.delivery.take(executorOf(transaction), queue, wanted);
       more = ids.length === wanted;
       if (ids.length === 0) break;
-      const [rows] = await Promise.all([markRunning(ledger, transaction, { ...request, ids, limited: false }), acknowledge()]);
-      const begun = [...rows];
-      if (begun.length < ids.length) {
-        const known = new Set(begun.map(({ id }) => id));
-        const admission = await admit(ledger, transaction, { ids: ids.filter((id) => !known.has(id)), holdsLocks });
-        holdsLocks ||= admission.hasLocked;
-        unseen.push(...admission.unseen);
-        if (admission.ids.length > 0) {
-          begun.push(...(await markRunning(ledger, transaction, { ...request, ids: admission.ids, limited: true })));
-          begun.sort((a, b) => b.priority - a.priority || a.created_at.getTime() - b.created_at.getTime());
-        }
-      }
       taken.push(...ids);
-      claimed.push(...begun.map(toClaimedCall));
+      const beginning = setAside(ledger, transaction, { ids, places }).then(async (withheld) => {
+        // The entrance that a limited call leaves unused is another's of its path.
+        unseen.push(...withheld.flatMap(({ limited_path }) => limited_path ?? []));
+        const left = ids.filter((id) => !withheld.some((one) => one.id === id));
+        if (left.length > 0) await begin(left);
+      });
+      await Promise.all([beginning, acknowledge()]);
     }
   }
   const begun = new Set(claimed.map(({ id }) => id));

@@ -135,7 +135,7 @@ function entrants(schema: string, sql: Executor, paths: PendingQuery<Row[]>): Pe
           (
             select id, priority, created_at, concurrency, parked from ${sql(schema)}.call
             where call.path = room.path and state = 'queued' and call.queue = room.queue
-              and concurrency is not null and not parked and due_at <= now()
+              and concurrency is not null and not parked and aside_attempt is distinct from attempt and due_at <= now()
             order by priority desc limit room.places
           )
           union all

@@ -5,6 +5,7 @@
  * A pass begins with one cheap question, whether there is anything to do. In a quiet ledger that is all it costs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { giveUpUnknown, lookAside } from "./aside.ts";
 import { expireDue } from "./expire.ts";
 import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
@@ -24,6 +25,8 @@ interface Due {
   readonly cancelling: boolean;
   readonly expired: boolean;
   readonly parked: boolean;
+  readonly aside: boolean;
+  readonly unknown: boolean;
   readonly undelivered: boolean;
   readonly retained: boolean;
 }
@@ -42,16 +45,17 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
     let redeliverAtMs = 0;
     while (!stopping.signal.aborted) {
       try {
-        const due = await whatIsDue(ledger);
+        const isRedeliverDue = performance.now() >= redeliverAtMs;
+        const due = await whatIsDue(ledger, { redeliver: isRedeliverDue });
         if (due.expired) await expireDue(ledger);
         if (due.lost) await reapLost(ledger);
         if (due.cancelling) await passOnCancels(ledger);
         if (due.retained) await deleteRetained(ledger);
+        if (due.unknown) await giveUpUnknown(ledger);
+        if (due.aside || !ledger.aside.isEmpty) await lookAside(ledger);
         if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
-        if (due.undelivered && performance.now() >= redeliverAtMs) {
-          redeliverAtMs = performance.now() + redeliverMs;
-          await redeliver(ledger);
-        }
+        if (isRedeliverDue) redeliverAtMs = performance.now() + redeliverMs;
+        if (due.undelivered) await redeliver(ledger);
       } catch (error) {
         if (!stopping.signal.aborted) onError(error);
       }
@@ -68,8 +72,12 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
   };
 }
 
-/** A running call is never parked; that it is asked lets the index of what is open, which leaves parked calls out, answer. */
-async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
+/**
+ * Lost deliveries are asked for when it is time to look for them alone: many calls that were set aside make that question cost something.
+ *
+ * A running call is never parked; that it is asked lets the index of what is open, which leaves parked calls out, answer.
+ */
+async function whatIsDue({ schema, control }: Ledger, ask: { redeliver: boolean }): Promise<Due> {
   const [due] = await control.use(
     (sql) => sql<Due[]>`
     select
@@ -77,8 +85,22 @@ async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
       exists (select from ${sql(schema)}.call where cancelling) as cancelling,
       exists (select from ${sql(schema)}.call where parked) as parked,
-      exists (select from ${sql(schema)}.call where state = 'queued' and not parked and due_at < now() - interval '2 seconds') as undelivered,
+      exists (select from ${sql(schema)}.call where state = 'queued' and aside_attempt = attempt) as aside,
+      exists (select from ${sql(schema)}.call where state = 'queued' and aside_attempt = attempt and aside_until <= now()) as unknown,
+      ${ask.redeliver} and exists (select from ${sql(schema)}.call where state = 'queued' and not parked and aside_attempt is distinct from attempt
+        and due_at < now() - interval '2 seconds') as undelivered,
       exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
   );
-  return due ?? { lost: false, expired: false, cancelling: false, parked: false, undelivered: false, retained: false };
+  return (
+    due ?? {
+      lost: false,
+      expired: false,
+      cancelling: false,
+      parked: false,
+      aside: false,
+      unknown: false,
+      undelivered: false,
+      retained: false,
+    }
+  );
 }

@@ -1,3 +1,4 @@
+import type { AsidePaths } from "./aside.ts";
 import type { Delivery } from "../delivery/delivery.ts";
 import type { NewCall } from "../engine.ts";
 import type { Gate } from "./gate.ts";
@@ -19,4 +20,5 @@ export interface Ledger {
   /** What was accepted in a transaction of the engine's own, to be woken when it has committed. */
   readonly acceptedIn: WeakMap<object, NewCall[]>;
   readonly whereIs: WhereIs;
+  readonly aside: AsidePaths;
 }

@@ -3,6 +3,7 @@ import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
 import { openApplication, openControl } from "./connections.ts";
+import { AsidePaths } from "./aside.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
 import { whereIs } from "./join.ts";
@@ -67,6 +68,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     gate,
     acceptedIn: new WeakMap(),
     whereIs: whereIs(schema, control),
+    aside: new AsidePaths(),
   };
   opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
 

@@ -6,6 +6,7 @@ import { pgBoss } from "../delivery/pg-boss.ts";
 import { EngineSetupError } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
 import { inApplication } from "./application.ts";
+import { vouch } from "./aside.ts";
 import { acceptWith, isParked } from "./accept.ts";
 import type { CallerTransaction } from "./caller-transaction.ts";
 import { cancel } from "./cancel.ts";
@@ -18,6 +19,7 @@ import { checkUrl } from "./reach.ts";
 import { list, read } from "./read.ts";
 import { startOnce } from "./start-once.ts";
 import { Subscribers } from "./subscribers.ts";
+import { whileAvailable } from "./unavailable.ts";
 
 /** See {@link postgresEngine}. */
 export interface PostgresEngineOptions {
@@ -80,6 +82,10 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
       return result;
     },
     claim: async (request) => claim((await opened.get()).ledger, request),
+    vouch: async (request) => {
+      const { ledger } = await opened.get();
+      await whileAvailable("vouch", () => vouch(ledger, request));
+    },
     extend: async (attempts, leaseMs) => extend((await opened.get()).ledger, attempts, leaseMs),
     report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),

@@ -6,7 +6,8 @@ const passCalls = 1_000;
 
 /**
  * Sends again what is long due and was not taken: its delivery may be gone. One that only waits its turn is left as it is, for a
- * delivery that exists is not sent twice. Parked calls have none and wait for the gate. Drawn at random, so that a lost one in a long backlog is found as soon as any other.
+ * delivery that exists is not sent twice. Parked calls and those set aside have none. Drawn at
+ * random, so that a lost one in a long backlog is found as soon as any other.
  *
  * The calls are not locked: whoever claims one of them holds its delivery and waits for the call, so to hold the call and wait for
  * the delivery would be a deadlock. A delivery that this sends for a call that was claimed meanwhile is dropped when it is taken.
@@ -16,7 +17,7 @@ export async function redeliver(ledger: Ledger): Promise<void> {
   const rows = await ledger.control.use(
     (sql) => sql<{ id: string; queue: string; priority: number }[]>`
     select id, queue, priority from ${sql(schema)}.call
-    where state = 'queued' and not parked and due_at < now() - interval '2 seconds'
+    where state = 'queued' and not parked and aside_attempt is distinct from attempt and due_at < now() - interval '2 seconds'
     order by random() limit ${passCalls}`,
   );
   // In one order everywhere, so that two processes that send the same ids wait for each other in the same order.

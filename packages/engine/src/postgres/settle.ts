@@ -4,6 +4,7 @@
  * A row that the fence refuses is either stale, or this very settlement had committed before and its answer was lost. The
  * ledger tells which: it holds what was settled.
  */
+import type { CallEventType } from "@raincheck/protocol";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Executor, executorOf, inTransaction } from "./transaction.ts";
@@ -19,6 +20,7 @@ interface SettledRow {
   readonly id: string;
   readonly queue: string;
   readonly priority: number;
+  readonly path: string;
   /** `null`: the call is not limited. */
   readonly limited_path: string | null;
 }
@@ -48,7 +50,9 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
     refused.length === 0 ? [] : await whileAvailable("settle", () => ledger.control.use((sql) => settledBefore(ledger, sql, refused)));
   ledger.wakes.changed([...ids]);
   void ledger.gate.open(settled.map((row) => row.limited_path));
-  for (const { id, queue } of settled) {
+  const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
+  for (const { id, queue, path } of settled) {
+    if (unknown.has(id)) ledger.aside.note(queue, path);
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
   }
@@ -62,13 +66,14 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
     with item as (
       select * from unnest(
         ${settlings.map(({ attempt }) => attempt.id)}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
-        ${column(({ type }) => type)}::text[],
+        ${column(eventType)}::text[],
         ${column((settlement) => (settlement.type === "succeeded" ? settlement.output : null))}::text[],
         ${column((settlement) => (settlement.type === "failed" ? JSON.stringify(settlement.failure) : null))}::text[],
         ${column(retryBody)}::text[],
         ${column((settlement) => (settlement.type === "retrying" ? settlement.delayMs : 0))}::float8[],
-        ${column((settlement) => (settlement.type === "retrying" && settlement.reason !== "handed-back" ? 1 : 0))}::int[]
-      ) as item (id, attempt, type, output, failure, body, delay_ms, failures)
+        ${column((settlement) => (settlement.type === "retrying" && settlement.reason !== "handed-back" ? 1 : 0))}::int[],
+        ${column((settlement) => (settlement.type === "unknown" ? settlement.giveUpAfterMs : null))}::float8[]
+      ) as item (id, attempt, type, output, failure, body, delay_ms, failures, give_up_ms)
     ), settled as (
       update ${sql(schema)}.call set
         state = case item.type when 'retrying' then 'queued' else item.type end,
@@ -79,16 +84,21 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
         worker = null,
         ended_at = case item.type when 'retrying' then null else now() end,
         due_at = now() + case item.type when 'retrying' then item.delay_ms else call.retention_ms end * interval '1 millisecond',
-        expires_at = case item.type when 'retrying' then call.deadline end
+        expires_at = case item.type when 'retrying' then call.deadline end,
+        aside_attempt = case when item.give_up_ms is not null then call.attempt end,
+        -- Counted from the first worker without the procedure, also when it was claimed by another such meanwhile.
+        aside_until = coalesce(
+          case when item.give_up_ms is not null and call.aside_attempt = call.attempt - 1 then call.aside_until end,
+          now() + item.give_up_ms * interval '1 millisecond')
       from item
       where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, item.type, item.body,
+      returning call.id, call.seq, call.attempt, call.queue, call.priority, call.path, item.type, item.body,
         case when call.concurrency is not null then call.path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, type, now(), attempt, body from settled
     )
-    select id, queue, priority, limited_path from settled`;
+    select id, queue, priority, path, limited_path from settled`;
 }
 
 /** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */
@@ -99,7 +109,7 @@ export async function settledBefore({ schema }: Ledger, sql: Executor, settlings
     select item.index
     from unnest(
       ${settlings.map((_, index) => index)}::int[], ${ids}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
-      ${settlings.map(({ settlement }) => settlement.type)}::text[], ${settlings.map(({ settlement }) => contentOf(settlement))}::text[]
+      ${settlings.map(({ settlement }) => eventType(settlement))}::text[], ${settlings.map(({ settlement }) => contentOf(settlement))}::text[]
     ) as item (index, id, attempt, type, content)
     join ${sql(schema)}.event on event.call_id = item.id and event.attempt = item.attempt and event.type = item.type
     join ${sql(schema)}.call on call.id = item.id
@@ -116,8 +126,14 @@ function contentOf(settlement: Settlement): string | null {
       : retryBody(settlement);
 }
 
+/** The event that tells of a settlement. */
+function eventType({ type }: Settlement): CallEventType {
+  return type === "unknown" ? "retrying" : type;
+}
+
 /** The body of a `retrying` event; other events have none of their own. */
 function retryBody(settlement: Settlement): string | null {
+  if (settlement.type === "unknown") return JSON.stringify({ reason: "handed-back", failure: null, delayMs: 0 });
   if (settlement.type !== "retrying") return null;
   const { reason, failure, delayMs } = settlement;
   return JSON.stringify({ reason, failure, delayMs });

@@ -23,6 +23,8 @@ export interface Wakes {
   changed(ids: readonly CallId[]): void;
   /** A queue has, or will after a delay have, runnable calls. */
   runnable(queue: string, delayMs: number): void;
+  /** A queue has runnable calls that the other processes find by themselves. */
+  runnableHere(queue: string): void;
   /** As `runnable`, for a transaction of the application to notify of, and so to tell every process if and when it commits. */
   onCommit(queue: string): Notification | null;
   close(): Promise<void>;
@@ -109,6 +111,7 @@ export function openWakes(options: WakesOptions): Wakes {
       if (delayMs > 0) later.add(queue, delayMs);
       else runnableNow(queue);
     },
+    runnableHere: (queue) => queues.wake(queue),
     onCommit: (queue) => (listen ? { channel, payload: `commit q${queue}` } : null),
     async close() {
       later.close();

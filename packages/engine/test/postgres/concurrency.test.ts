@@ -4,6 +4,7 @@ import type { DeliveryFactory } from "../../src/delivery/delivery.ts";
 import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
 import type { ClaimedCall } from "../../src/engine.ts";
+import { AsidePaths } from "../../src/postgres/aside.ts";
 import { acceptBatch } from "../../src/postgres/accept.ts";
 import { cancel } from "../../src/postgres/cancel.ts";
 import { claim } from "../../src/postgres/claim.ts";
@@ -81,6 +82,7 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     runnable: (_queue, delayMs) => {
       if (delayMs === 0) runnable.resolve();
     },
+    runnableHere: () => undefined,
     onCommit: () => null,
     close: async () => undefined,
   };
@@ -93,6 +95,7 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     gate: makeGate({ schema, control, delivery, wakes }),
     acceptedIn: new WeakMap(),
     whereIs: whereIs(schema, control),
+    aside: new AsidePaths(),
   };
   return {
     ledger,

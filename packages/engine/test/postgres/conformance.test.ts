@@ -1,14 +1,32 @@
 import { randomBytes } from "node:crypto";
-import postgres, { type TransactionSql } from "postgres";
-import { inject } from "vitest";
+import postgres, { type Sql, type TransactionSql } from "postgres";
+import { expect, inject } from "vitest";
 import { type EngineUnderTest, type MakeOptions, describeEngine } from "../../src/conformance/index.ts";
 import { postgresEngine } from "../../src/postgres/index.ts";
 import { deleteRetained } from "../../src/postgres/retain.ts";
+import { notAdditive } from "./additive.ts";
 
 describeEngine({ name: "postgres", make });
 describeEngine({ name: "postgres without notifications", make, listen: false });
+describeEngine({ name: "postgres on a ledger of the next release", make: (options) => make(options, migrateFurther) });
 
-async function make({ listen }: MakeOptions): Promise<EngineUnderTest<TransactionSql>> {
+/** A migration that a next release might bring: of each form that may be used, one. */
+async function migrateFurther(sql: Sql, schema: string): Promise<void> {
+  const further = `
+    alter table ${schema}.call add column region text;
+    alter table ${schema}.call add column weight integer not null default 1;
+    alter table ${schema}.event add column note text;
+    create table ${schema}.further (id uuid primary key, at timestamptz not null default now());
+    create unique index further_at on ${schema}.further (at);
+    create index call_region on ${schema}.call (region, path) where region is not null;`;
+  expect(notAdditive(further)).toEqual([]);
+  await sql.unsafe(`${further} insert into ${schema}.migration (version) select max(version) + 1 from ${schema}.migration;`);
+}
+
+async function make(
+  { listen }: MakeOptions,
+  migrate?: (sql: Sql, schema: string) => Promise<void>,
+): Promise<EngineUnderTest<TransactionSql>> {
   await using opening = new AsyncDisposableStack();
   const url = inject("postgresUrl");
   // Not a `testSchema`: the suite makes engines outside of tests, while others run.
@@ -24,6 +42,12 @@ async function make({ listen }: MakeOptions): Promise<EngineUnderTest<Transactio
     return engine;
   };
   const opened = opening.move();
+  if (migrate !== undefined) {
+    const earlier = postgresEngine({ url, schema });
+    await earlier.start();
+    await earlier.stop();
+    await migrate(sql, schema);
+  }
   const engine = await open();
   await sql`create table ${sql(schema)}.effect (mark text not null)`;
   return {
