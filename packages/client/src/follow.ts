@@ -14,7 +14,7 @@
  *   again from the cursors; after a failure with backoff and jitter.
  * - **Where no subscription works** (none in the links, no `EventSource`, refused, twice lost, not open after 5 s) the calls are asked
  *   for by request ({@link Poll}), while subscriptions are still tried. Who listens for the end takes it from there at once; who
- *   reads events goes on waiting for the log if a subscription has worked within 30 s.
+ *   reads events goes on waiting for the log if a subscription has ever worked.
  * - **A refusal** (`UNAUTHORIZED`, `FORBIDDEN`, `BAD_REQUEST` …) fails every call that was in the subscription.
  */
 import { type CallId, type WatchMessage, limits } from "@raincheck/protocol";
@@ -36,12 +36,6 @@ const believedMs = 60_000;
 
 /** Failures in a row from which on calls are asked for by request between the tries. */
 const troubledFailures = 2;
-
-/**
- * How long after the last working subscription the events of a call are still waited for from the log itself. Only then do they
- * come from snapshots, which leave some out. In milliseconds. A call's end is taken from wherever it is told first.
- */
-const exactMs = 30_000;
 
 /** The shared follower of one client: see the file's head. */
 export class Follower implements WatchOwner {
@@ -225,8 +219,12 @@ export class Follower implements WatchOwner {
     this.#workedAt = Math.max(this.#workedAt, watch.workedAt);
   }
 
+  /**
+   * Whether events are waited for from the log itself, however long it is away: where a subscription has worked, one will again. Only
+   * where none ever has do they come from snapshots, which leave some out. A call's end is taken from wherever it is told first.
+   */
   get #exact(): boolean {
-    return performance.now() - Math.max(this.#workedAt, ...Array.from(this.#watches, ({ workedAt }) => workedAt)) < exactMs;
+    return [this.#workedAt, ...Array.from(this.#watches, ({ workedAt }) => workedAt)].some((at) => at > Number.NEGATIVE_INFINITY);
   }
 
   /** After a subscription that could not be opened. `false`: its length was not the reason, so nothing is to be learned from it. */

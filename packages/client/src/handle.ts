@@ -71,7 +71,10 @@ export interface FollowOptions {
 
 /** Options of {@link Handle.events}. */
 export interface EventsOptions extends FollowOptions {
-  /** The `seq` of the last event that is known: only later ones are told. Default 0: all. */
+  /**
+   * The `seq` of the last event that is known: only later ones are told. Default 0: all. One that the call has not come to ends the
+   * iteration with an `InvalidOption`.
+   */
   readonly after?: number | undefined;
 }
 
@@ -102,9 +105,10 @@ export function createHandle({ channel, follower }: HandleMaker, { id, path }: H
       try {
         const snapshot = await locate(abort.signal);
         if (abort.signal.aborted) return;
+        if (after !== null && after > snapshot.seq) throw unknownCursor(after, snapshot.seq);
         const ended = endOf(snapshot);
         if (ended !== null && ended.seq <= (after ?? ended.seq)) return listener.ended(ended);
-        const stop = follower.follow(id, Math.min(after ?? snapshot.seq, snapshot.seq), skipTo(after ?? 0, listener));
+        const stop = follower.follow(id, after ?? snapshot.seq, listener);
         abort.signal.addEventListener("abort", stop);
       } catch (error) {
         if (!abort.signal.aborted) listener.failed(error);
@@ -176,16 +180,8 @@ function refuseOtherPath(actual: unknown, expected: string): void {
   if (actual !== expected) throw new InvalidOption("handle.path", actual, `"${expected}", whose attach() it was given to`);
 }
 
-/** A listener that has the events up to `after` already, from another log than the one it is about to read. */
-function skipTo(after: number, listener: CallListener): CallListener {
-  const { event } = listener;
-  if (event === undefined || after === 0) return listener;
-  return {
-    ...listener,
-    event: (next) => {
-      if (next.seq > after) event(next);
-    },
-  };
+function unknownCursor(after: number, last: number): InvalidOption {
+  return new InvalidOption("after", after, `the seq of an event of this call, whose last is ${last}, or 0`);
 }
 
 type Follow = (after: number | null, listener: CallListener) => () => void;

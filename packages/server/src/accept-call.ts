@@ -71,6 +71,7 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
     return { call, reader };
   } catch (error) {
     ownKey?.release();
+    if (typeof error === "object" && error !== null) core.engineErrors.add(error);
     throw toTrpcError(error);
   }
 }

@@ -45,6 +45,8 @@ export interface CallContext<TTransaction, TCommitted = unknown> {
 
 /** What one run of a resolver is made of. */
 export interface CallRun {
+  /** Takes what the engine itself throws at the resolver. */
+  readonly engineErrors: WeakSet<object>;
   readonly engine: Engine;
   /** `null`: sync mode. */
   readonly attempt: Attempt | null;
@@ -71,7 +73,7 @@ export interface OpenCallContext {
 
 /** Makes the `ctx.call` of one run. */
 export function openCallContext(run: CallRun): OpenCallContext {
-  const { engine, attempt, scope, codec, maxOutputBytes, parse } = run;
+  const { engine, attempt, scope, codec, maxOutputBytes, parse, engineErrors } = run;
   let committing: Promise<CommittedValue> | null = null;
 
   async function commitSync(work: (transaction: unknown) => unknown): Promise<CommittedValue> {
@@ -84,14 +86,22 @@ export function openCallContext(run: CallRun): OpenCallContext {
 
   async function commitAttempt(to: Attempt, work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     let output: string | null = null;
-    const committed = await engine.commit(to, async (transaction) => {
-      const value = await scope.run(transaction, () => work(transaction));
-      const parsed = await parse(value);
-      output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
-      return { value: { value, parsed }, output };
-    });
-    to.committed = { output: output! };
-    return committed;
+    let isWorksFault = false;
+    try {
+      const committed = await engine.commit(to, async (transaction) => {
+        isWorksFault = true;
+        const value = await scope.run(transaction, () => work(transaction));
+        const parsed = await parse(value);
+        output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
+        isWorksFault = false;
+        return { value: { value, parsed }, output };
+      });
+      to.committed = { output: output! };
+      return committed;
+    } catch (error) {
+      if (!isWorksFault && typeof error === "object" && error !== null) engineErrors.add(error);
+      throw error;
+    }
   }
 
   return {

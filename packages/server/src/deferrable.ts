@@ -166,11 +166,14 @@ class WrappedResolver {
   }
 
   #open(attempt: Attempt | null, { ctx }: RawResolverOptions): OpenedRun {
-    const { engine } = this.#core;
+    const { engine, engineErrors } = this.#core;
     const scope = new CommitScope(engine, (ctx as CarryingContext)[commitKey]);
     const codecs = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
     const { maxOutputBytes } = this.#parts.policy;
-    return { ...openCallContext({ engine, attempt, scope, codec: codecs.output, maxOutputBytes, parse: this.#parse }), scope };
+    return {
+      ...openCallContext({ engine, engineErrors, attempt, scope, codec: codecs.output, maxOutputBytes, parse: this.#parse }),
+      scope,
+    };
   }
 
   async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {

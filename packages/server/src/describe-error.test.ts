@@ -8,7 +8,8 @@ import { annAsync, t, testRaincheck } from "../test/support/harness.ts";
 import { describeError } from "./describe-error.ts";
 import type { DescribedError } from "./runtime.ts";
 
-const describeIt = (error: unknown): DescribedError => describeError(error, () => "an-id");
+const describeIt = (error: unknown, ...engineErrors: object[]): DescribedError =>
+  describeError(error, { newErrorId: () => "an-id", engineErrors: new WeakSet(engineErrors) });
 
 /** What a resolver's throw is described as, after it went through tRPC and back. */
 async function afterThrowing(thrown: unknown): Promise<DescribedError & { readonly stored: unknown }> {

@@ -9,14 +9,23 @@ import { cleanJson, cleanText } from "./clean-text.ts";
 import { InvocationRefused } from "./invocation-refused.ts";
 import { routerCodecs } from "./payload-codec.ts";
 import { readSafely } from "./read-safely.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
 import type { DescribedError } from "./runtime.ts";
 import { isClientErrorCode } from "./trpc-internals.ts";
+
+type Described = Omit<DescribedError, "ofEngine">;
 
 const hiddenMessage = "The procedure failed unexpectedly. The error itself is in the worker's log, under this failure's errorId.";
 
 /** Turns anything that an attempt threw into data. Never throws. */
-export function describeError(error: unknown, newErrorId: () => string): DescribedError {
-  const hide = (code: string, thrown: unknown, final: boolean): DescribedError => ({
+export function describeError(error: unknown, core: Pick<RaincheckCore, "newErrorId" | "engineErrors">): DescribedError {
+  const described = describeThrown(error, core.newErrorId);
+  const { thrown } = described;
+  return { ...described, ofEngine: typeof thrown === "object" && thrown !== null && core.engineErrors.has(thrown) };
+}
+
+function describeThrown(error: unknown, newErrorId: () => string): Described {
+  const hide = (code: string, thrown: unknown, final: boolean): Described => ({
     failure: { code, message: hiddenMessage, errorId: newErrorId() },
     final,
     retryAfterMs: null,
@@ -60,10 +69,7 @@ export function describeError(error: unknown, newErrorId: () => string): Describ
   }
 }
 
-function describeRefusal(
-  refusal: InvocationRefused,
-  hide: (code: string, thrown: unknown, final: boolean) => DescribedError,
-): DescribedError {
+function describeRefusal(refusal: InvocationRefused, hide: (code: string, thrown: unknown, final: boolean) => Described): Described {
   const { code, cause } = refusal;
   if (code !== "CONTEXT_REFUSED")
     return { failure: { code, message: messageOf(refusal) }, final: true, retryAfterMs: null, thrown: refusal, hidden: false };

@@ -159,6 +159,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       return bound;
     },
     isBound: () => bound !== null,
+    engineErrors: new WeakSet(),
     acceptedAnswers: new WeakSet(),
     getProcedures: new Set(),
   };
@@ -203,9 +204,10 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     responseMeta: (meta) => describeResponse(core, meta),
     "~raincheck": {
       engine: core.engine,
+      checkBound: () => void core.bound(),
       policyAt: async (path) => (await core.bound().find(path))?.mark.policy ?? null,
       invoke: (call, invokeOptions) => invoke(core, call, invokeOptions),
-      describe: (error) => describeError(error, core.newErrorId),
+      describe: (error) => describeError(error, core),
     },
   };
 }

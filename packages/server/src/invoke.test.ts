@@ -191,7 +191,11 @@ test("capture and restore may be left out", async () => {
   const raincheck = initRaincheck.context<Loose>().create({ engine: memoryEngine(), principal: (ctx) => ctx.user ?? null });
   const contexts: unknown[] = [];
   const router = raincheck.bind(
-    root.router({ a: raincheck.deferrable(root.procedure).mutation(({ ctx }) => contexts.push({ ...ctx, call: ctx.call.mode })) }),
+    root.router({
+      a: raincheck
+        .deferrable(root.procedure)
+        .mutation(({ ctx }) => contexts.push(Object.fromEntries(Object.entries({ ...ctx, call: ctx.call.mode })))),
+    }),
   );
   await router.createCaller({ user: "ann", mode: "async" }).a();
   const { call } = await runNext(raincheck["~raincheck"]);

@@ -128,7 +128,7 @@ describe("with plain JSON", () => {
         });
       },
     };
-    expect(refusal(plain, hostile)).toMatchObject({ code: "NOT_STORABLE", message: "The output cannot be kept: it could not be read: no" });
+    expect(refusal(plain, hostile)).toMatchObject({ code: "NOT_STORABLE", message: "The output cannot be kept: it could not be read." });
     expect(refusal(plain, worse)).toMatchObject({ code: "NOT_STORABLE", message: "The output cannot be kept: it could not be read." });
   });
 });

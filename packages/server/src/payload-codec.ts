@@ -110,13 +110,16 @@ function readable<T>(what: string, read: () => T): T {
   }
 }
 
-/** Runs code that belongs to the value or the transformer; whatever it throws becomes a refusal. */
+/**
+ * Runs code that belongs to the value or the transformer; whatever it throws becomes a refusal. What that says is for the log, as the
+ * refusal's cause: a caller sees only what was said of the input it sent itself.
+ */
 function guarded<T>(subject: PayloadSubject, what: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
     const message = readSafely(error, "message");
-    const detail = typeof message === "string" ? `: ${message.slice(0, 300)}` : ".";
+    const detail = subject === "input" && typeof message === "string" ? `: ${message.slice(0, 300)}` : ".";
     throw new PayloadRefused(subject, { code: "NOT_STORABLE", sentence: `${what}${detail}` }, error);
   }
 }

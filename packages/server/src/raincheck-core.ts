@@ -28,6 +28,8 @@ export interface RaincheckCore {
   bound(): BoundRouter;
   /** Whether `bind()` was called. */
   isBound(): boolean;
+  /** What the engine threw at resolvers, so that an error of the application that looks like it is not taken for it. */
+  readonly engineErrors: WeakSet<object>;
   /** The answers of accepted calls, so that `responseMeta` knows them from outputs. */
   readonly acceptedAnswers: WeakSet<object>;
   /** The `get` procedures that `calls()` made: where `Location` may point. */

@@ -25,6 +25,8 @@ export interface Invoked {
 export interface DescribedError {
   /** What the caller may see. */
   readonly failure: Failure;
+  /** `true`: `thrown` is the engine's own error, of this raincheck; not one of the application's that looks like it. */
+  readonly ofEngine: boolean;
   /** `true`: no retry, whatever the policy says. */
   readonly final: boolean;
   /** The delay that a `RetryError` asked for; `null`: the policy decides. */
@@ -38,6 +40,9 @@ export interface DescribedError {
 /** See the file's head. */
 export interface RaincheckRuntime {
   readonly engine: Engine;
+
+  /** @throws when no router is bound yet: there is nothing to run. */
+  checkBound(): void;
 
   /** The policy of a deferrable procedure; `null` when the bound router has none at that path. */
   policyAt(path: string): Promise<Policy | null>;

@@ -77,8 +77,8 @@ export function classifyFromOutside(attempt: RunningAttempt, end: EndFromOutside
 const classifyError = Effect.fnUntraced(function* (attempt: RunningAttempt, described: DescribedError, policy: Policy) {
   const { call } = attempt;
   const { failure, thrown, final, retryAfterMs } = described;
-  if (hasTag(thrown, "StaleAttempt")) return verdict("stale", null);
-  if (hasTag(thrown, "EngineUnavailable"))
+  if (described.ofEngine && hasTag(thrown, "StaleAttempt")) return verdict("stale", null);
+  if (described.ofEngine && hasTag(thrown, "EngineUnavailable"))
     return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
   if (isOfLaterRelease(thrown) && handBacksOf(call) < laterReleaseTries)
     return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
@@ -154,7 +154,7 @@ function describeSafely(runtime: RaincheckRuntime, error: unknown): DescribedErr
     return runtime.describe(error);
   } catch {
     const failure: Failure = { code: "INTERNAL_SERVER_ERROR", message: "The attempt failed with an error that could not be described." };
-    return { failure, final: false, retryAfterMs: null, thrown: error, hidden: true };
+    return { failure, final: false, retryAfterMs: null, thrown: error, ofEngine: false, hidden: true };
   }
 }
 

@@ -77,7 +77,8 @@ const knownOptions: readonly string[] = [
 /**
  * Fills in the defaults.
  *
- * @throws {InvalidOption} for anything that is not as {@link WorkerOptions} says, an unknown option included.
+ * @throws {InvalidOption} for anything that is not as {@link WorkerOptions} says, an unknown option included. An `Error` when no router
+ *   is bound.
  */
 export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
   if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of options");
@@ -86,6 +87,7 @@ export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
   const { raincheck, signals = workerDefaults.signals, log = logToConsole, onError } = options;
   const runtime = raincheck?.["~raincheck"];
   if (typeof runtime?.invoke !== "function") throw new InvalidOption("raincheck", raincheck, "what initRaincheck….create() returned");
+  runtime.checkBound();
   if (typeof signals !== "boolean") throw new InvalidOption("signals", signals, "true or false");
   if (typeof log !== "function") throw new InvalidOption("log", log, "a function of a log entry");
   if (onError !== undefined && typeof onError !== "function") throw new InvalidOption("onError", onError, "a function of an error");

@@ -26,6 +26,7 @@ export function fakeRaincheck(
   return {
     "~raincheck": {
       engine,
+      checkBound: () => undefined,
       policyAt: async (path) => {
         const procedure = procedures[path];
         return procedure === undefined ? null : resolvePolicy(procedure.policy);
@@ -51,7 +52,13 @@ export function fakeRaincheck(
 }
 
 function describe(error: unknown): DescribedError {
-  const described = { thrown: error, hidden: false, final: false, retryAfterMs: null };
+  const described = {
+    thrown: error,
+    ofEngine: hasTag(error, "StaleAttempt") || hasTag(error, "EngineUnavailable"),
+    hidden: false,
+    final: false,
+    retryAfterMs: null,
+  };
   if (hasTag(error, "FinalError")) return { ...described, failure: { code: "FAILED", message: error.message }, final: true };
   if (hasTag(error, "RetryError")) {
     const after = "after" in error ? error.after : undefined;

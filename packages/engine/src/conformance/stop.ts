@@ -37,6 +37,22 @@ export const stopTheme = defineTheme("stop", {
     twin: engineThat("does not stop", () => ({ stop: async () => {} })),
   },
 
+  "who follows a call is woken, to find out that it has stopped": {
+    async run(trial) {
+      await using own = await trial.makeOwn();
+      const { engine } = own;
+      const call = trial.newCall();
+      await engine.accept(call);
+      using wakes = trial.listen((wake) => engine.subscribe(call.id, wake));
+      // Whatever the acceptance still has to tell has been told when a read was answered twice by then.
+      await engine.read(call.id, trial.owner);
+      const seen = wakes.count;
+      await engine.stop();
+      await wakes.beyond(seen, "the stop");
+    },
+    twin: engineThat("leaves its followers waiting", () => ({ subscribe: () => () => {} })),
+  },
+
   "starting is shared, and stopping is safe to repeat": {
     async run(trial) {
       await using own = await trial.makeOwn();

@@ -15,7 +15,8 @@
  * - The process that started the server ends before others: nothing happens; server and supervisor have a session of their own.
  * - A starter is killed on its way: an unfinished database has a draft's name and is thrown away by the next starter; a server without users
  *   stops, or is joined.
- * - The server is killed: the next starter starts another, which recovers.
+ * - The server is killed: whoever uses it looks once a second, and the first to see it starts another, which recovers; on the same port,
+ *   unless that was taken meanwhile. So does the next starter.
  * - The supervisor is killed: the next starter stops the server and starts it anew, because nobody would stop it otherwise.
  */
 import { existsSync } from "node:fs";
@@ -54,6 +55,9 @@ export interface EmbeddedPostgres extends AsyncDisposable {
 /** How long another process may take with the server; a start that recovers from a crash is the longest. */
 const lockPatienceMs = 90_000;
 
+/** Between two looks whether the server still runs. */
+const lookMs = 1_000;
+
 /** How long a supervisor takes at most to notice that its server has ended. */
 const farewellMs = 2_000;
 
@@ -74,8 +78,7 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions = {}
     const place = preparePlace(resolve(directory), log);
     const lock = await lockPlace(place);
     try {
-      const { url, presence } = await joinOrStart(place, log);
-      return useOf({ place, url, presence, log });
+      return useOf({ place, joined: await joinOrStart(place, log), log });
     } finally {
       lock.release();
     }
@@ -84,7 +87,12 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions = {}
   }
 }
 
-async function joinOrStart(place: Place, log: (line: string) => void): Promise<{ url: string; presence: Presence }> {
+interface Joined {
+  readonly url: string;
+  readonly presence: Presence;
+}
+
+async function joinOrStart(place: Place, log: (line: string) => void): Promise<Joined> {
   for (;;) {
     const running = findPostmaster(place.data);
     if (running === null) return start(place, log);
@@ -99,7 +107,7 @@ async function joinOrStart(place: Place, log: (line: string) => void): Promise<{
 }
 
 /** `null`: the server has lost its supervisor, or is about to stop. (If its directory was deleted, it is not even asked.) */
-async function join(place: Place, running: Postmaster): Promise<{ url: string; presence: Presence } | null> {
+async function join(place: Place, running: Postmaster): Promise<Joined | null> {
   const { password } = readCredentials(place.credentials);
   ensurePipe(place.users);
   const presence = becomePresent(place.users);
@@ -117,7 +125,7 @@ async function join(place: Place, running: Postmaster): Promise<{ url: string; p
   return null;
 }
 
-async function start(place: Place, log: (line: string) => void): Promise<{ url: string; presence: Presence }> {
+async function start(place: Place, log: (line: string) => void): Promise<Joined> {
   await refuseIfServedElsewhere(place);
   const stranger = pidInPidFile(place.data);
   if (stranger !== null && isServing(stranger, place.data)) {
@@ -160,9 +168,35 @@ async function lockPlace(place: Place): Promise<HeldLock> {
   );
 }
 
-function useOf(options: { place: Place; url: string; presence: Presence; log: (line: string) => void }): EmbeddedPostgres {
-  const { place, url, presence, log } = options;
+function useOf({ place, joined, log }: { place: Place; joined: Joined; log: (line: string) => void }): EmbeddedPostgres {
+  const { url } = joined;
+  let { presence } = joined;
+  let serverPid = findPostmaster(place.data)?.pid ?? null;
   let closing: Promise<void> | undefined;
+  let reviving = false;
+
+  async function revive(): Promise<void> {
+    const lock = await lockPlace(place);
+    try {
+      if (closing !== undefined) return;
+      const left = presence;
+      ({ presence } = await joinOrStart(place, log));
+      left.leave();
+      serverPid = findPostmaster(place.data)?.pid ?? null;
+    } finally {
+      lock.release();
+    }
+  }
+
+  const looking = setInterval(() => {
+    if (reviving || serverPid === null || isRunning(serverPid)) return;
+    reviving = true;
+    log("The Postgres has ended without being told to: it is started again.");
+    revive()
+      // Tried again at the next look.
+      .catch((error: unknown) => log(`It could not be started again: ${String(error)}`))
+      .finally(() => (reviving = false));
+  }, lookMs).unref();
 
   async function leave(): Promise<void> {
     try {
@@ -185,6 +219,9 @@ function useOf(options: { place: Place; url: string; presence: Presence; log: (l
     }
   }
 
-  const close = (): Promise<void> => (closing ??= leave());
+  const close = (): Promise<void> => {
+    clearInterval(looking);
+    return (closing ??= leave());
+  };
   return { url, close, [Symbol.asyncDispose]: close };
 }

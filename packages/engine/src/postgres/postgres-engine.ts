@@ -73,7 +73,13 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     async start() {
       await opened.get();
     },
-    stop: () => opened.stop(),
+    stop() {
+      const stopping = opened.stop();
+      // Whoever waits for a wake looks once more, and is told that nothing comes any more.
+      followers.calls.wakeAll();
+      followers.queues.wakeAll();
+      return stopping;
+    },
     async accept(call, { transaction } = {}) {
       const { ledger, accept } = await opened.get();
       const result = await (transaction === undefined ? accept(call) : acceptWith(ledger, transaction, call));

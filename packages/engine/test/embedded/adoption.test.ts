@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { Project, connect, killAll } from "./project.ts";
 
 async function countRows(url: string): Promise<unknown> {
@@ -19,6 +19,23 @@ async function addRow(url: string): Promise<void> {
 function supervisorsOf(project: Project): readonly number[] {
   return project.processes().filter((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("/bin/sh\0"));
 }
+
+describe("a server that is killed under its users", () => {
+  it("is started again by one of them, on its port, with what was committed", async () => {
+    await using project = await Project.initialised();
+    const first = await project.openHere();
+    const second = await project.openHere();
+    await addRow(first.url);
+    const killed = project.server as number;
+    killAll([killed]);
+    await vi.waitFor(async () => expect(await countRows(second.url)).toBe(1), { timeout: 15_000 });
+    expect(project.server).not.toBe(killed);
+    await first.close();
+    expect(await countRows(second.url)).toBe(1);
+    await second.close();
+    expect(project.processes()).toEqual([]);
+  });
+});
 
 describe("the next start", () => {
   it("adopts the server of a process that was killed", async () => {

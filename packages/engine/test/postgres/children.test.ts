@@ -89,9 +89,13 @@ describe("a commit that starts calls", () => {
     const statements = await engine.commit(attempt!, async (transaction) => {
       const texts: string[] = [];
       const watched = new Proxy(transaction, {
-        apply(target, self, args: unknown[]) {
-          if (Array.isArray(args[0])) texts.push(args[0].join(""));
-          return Reflect.apply(target, self, args) as unknown;
+        get(target, property, receiver) {
+          const value: unknown = Reflect.get(target, property, receiver);
+          if (property !== "unsafe") return value;
+          return (text: string, parameters: unknown[], options: object) => {
+            texts.push(`${text} ${JSON.stringify(parameters)}`);
+            return target.unsafe(text, parameters as never[], options);
+          };
         },
       });
       await engine.accept(newCall(), { transaction });
@@ -99,7 +103,7 @@ describe("a commit that starts calls", () => {
       return { value: texts, output: "1" };
     });
     // A transaction that the engine does not know has to carry it; that shows what to look for.
-    expect(statements.filter((text) => text.includes("pg_notify"))).toHaveLength(1);
+    expect(statements.filter((text) => text.includes("_wake"))).toHaveLength(1);
   });
 });
 
