@@ -8,7 +8,7 @@ describe("resolvePolicy", () => {
     const defaults = {
       queue: "default",
       timeoutMs: 900_000,
-      retry: { attempts: 3, initialDelayMs: 1_000, factor: 2, maxDelayMs: 300_000, jitter: true, when: null },
+      retry: { attempts: 3, initialDelayMs: 1_000, factor: 2, maxDelayMs: 300_000, jitter: true, when: null, maxPerSecond: 100 },
       startByMs: null,
       deadlineMs: null,
       retentionMs: 604_800_000,
@@ -25,7 +25,15 @@ describe("resolvePolicy", () => {
 
   test("takes what is given", () => {
     const when = (): boolean => true;
-    const retry = { attempts: 1, initialDelay: "0 seconds", factor: 1.5, maxDelay: "1 hour", jitter: false, when } as const;
+    const retry = {
+      attempts: 1,
+      initialDelay: "0 seconds",
+      factor: 1.5,
+      maxDelay: "1 hour",
+      jitter: false,
+      when,
+      maxPerSecond: 7,
+    } as const;
     const given: Required<PolicyOptions> = {
       queue: "imports.eu_1-b",
       timeout: "2 minutes",
@@ -42,7 +50,7 @@ describe("resolvePolicy", () => {
     expect(resolvePolicy(given)).toEqual({
       queue: "imports.eu_1-b",
       timeoutMs: 120_000,
-      retry: { attempts: 1, initialDelayMs: 0, factor: 1.5, maxDelayMs: 3_600_000, jitter: false, when },
+      retry: { attempts: 1, initialDelayMs: 0, factor: 1.5, maxDelayMs: 3_600_000, jitter: false, when, maxPerSecond: 7 },
       startByMs: 3_600_000,
       deadlineMs: 86_400_000,
       retentionMs: 0,
@@ -82,6 +90,7 @@ describe("resolvePolicy", () => {
     ["retry.factor", { retry: { factor: "2" } }],
     ["retry.maxDelay", { retry: { maxDelay: "-1 seconds" } }],
     ["retry.jitter", { retry: { jitter: "yes" } }],
+    ["retry.maxPerSecond", { retry: { maxPerSecond: 0 } }],
     ["retry.when", { retry: { when: true } }],
     ["startBy", { startBy: "0 minutes" }],
     ["deadline", { deadline: "101 years" }],

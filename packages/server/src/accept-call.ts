@@ -3,7 +3,7 @@ import { type Policy, type StartedCall, type StartOptions, limits } from "@rainc
 import { TRPCError } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
-import { type CarryingContext, commitKey, starterKey } from "./carried-in-context.ts";
+import { type CarryingContext, scopeKey } from "./carried-in-context.ts";
 import { contextCodec } from "./payload-codec.ts";
 import { PayloadRefused } from "./payload-refused.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
@@ -40,15 +40,15 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
   const reader = readerOf(core, raw.ctx);
   const input = await raw.getRawInput();
   refuseStreams(input, raw.path);
-  const context: CarryingContext = raw.ctx;
-  const starter = context[starterKey]?.engine === core.engine ? context[starterKey] : undefined;
+  const scope = (raw.ctx as CarryingContext)[scopeKey];
+  const starter = scope?.attemptOf(core.engine) ?? null;
   let ownKey: StartKey | undefined;
   try {
     const resolved = resolveStartOptions(options, policy);
     const payload = codecs.input.encode(input, { subject: "input", maxBytes: policy.maxInputBytes });
     const captured = await captureContext(core, raw.ctx);
-    const inTransaction = transaction === undefined ? context[commitKey]?.transactionOf(core.engine) : transaction;
-    if (starter !== undefined && inTransaction === undefined && resolved.idempotencyKey === null)
+    const inTransaction = transaction === undefined ? scope?.transactionOf(core.engine) : transaction;
+    if (starter !== null && inTransaction === undefined && resolved.idempotencyKey === null)
       ownKey = takeStartKey(starter, raw.path, payload);
     const acceptance = await core.engine.accept(
       {
@@ -60,7 +60,7 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
         context: captured,
         concurrency: policy.concurrency,
         retentionMs: policy.retentionMs,
-        startedBy: starter === undefined ? null : { id: starter.id, attempt: starter.attempt },
+        startedBy: starter === null ? null : { id: starter.id, attempt: starter.attempt },
         ...resolved,
         idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,
       },

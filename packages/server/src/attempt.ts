@@ -1,12 +1,10 @@
-import type { AttemptRef, Engine, Payload } from "@raincheck/engine";
+import type { AttemptRef, Payload } from "@raincheck/engine";
 
 /**
  * One attempt on its way through the procedure's middleware to its resolver. It is taken once: what a resolver or a middleware
  * calls meanwhile with the same context, the same procedure included, is a plain call.
  */
 export interface Attempt extends AttemptRef {
-  /** Which engine's it is. */
-  readonly engine: Engine;
   readonly path: string;
   /** Attempts before this one that failed or timed out. */
   readonly failures: number;

@@ -2,8 +2,8 @@ import { type CallId, type CallMode, limits } from "@raincheck/protocol";
 import type { Engine } from "@raincheck/engine";
 
 import type { Attempt } from "./attempt.ts";
-import type { CommitScope } from "./commit-scope.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
+import type { StartScope } from "./start-scope.ts";
 
 /**
  * `ctx.call` in the resolver of a deferrable procedure, in both modes.
@@ -50,7 +50,7 @@ export interface CallRun {
   readonly engine: Engine;
   /** `null`: sync mode. */
   readonly attempt: Attempt | null;
-  readonly scope: CommitScope;
+  readonly scope: StartScope;
   /** The codec for outputs and progress. */
   readonly codec: PayloadCodec;
   readonly maxOutputBytes: number;
@@ -79,7 +79,7 @@ export function openCallContext(run: CallRun): OpenCallContext {
   async function commitSync(work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     // The parser runs inside, as it does in an attempt: an output that it refuses takes the writes back with it.
     return await engine.transaction(async (transaction) => {
-      const value = await scope.run(transaction, () => work(transaction));
+      const value = await scope.commit(transaction, () => work(transaction));
       return { value, parsed: await parse(value) };
     });
   }
@@ -90,7 +90,7 @@ export function openCallContext(run: CallRun): OpenCallContext {
     try {
       const committed = await engine.commit(to, async (transaction) => {
         isWorksFault = true;
-        const value = await scope.run(transaction, () => work(transaction));
+        const value = await scope.commit(transaction, () => work(transaction));
         const parsed = await parse(value);
         output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
         isWorksFault = false;

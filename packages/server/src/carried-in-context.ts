@@ -5,9 +5,9 @@
  * that it starts, whose attempt and whose commit theirs is, and nothing else: what it calls with that context is a call of its own.
  */
 import type { Attempt } from "./attempt.ts";
-import type { CommitScope } from "./commit-scope.ts";
 import type { HttpPreferences } from "./http.ts";
 import type { StartIntent } from "./start-intent.ts";
+import type { StartScope } from "./start-scope.ts";
 
 /** A worker runs an attempt. */
 export const attemptKey = Symbol("raincheck.attempt");
@@ -16,10 +16,8 @@ export const startKey = Symbol("raincheck.start");
 /** `raincheck.http()` read these preferences from the request. */
 export const httpKey = Symbol("raincheck.http");
 
-/** What is started with this context is started by an attempt. */
-export const starterKey = Symbol("raincheck.starter");
-/** What is started with this context belongs to a commit, while one is open. */
-export const commitKey = Symbol("raincheck.commit");
+/** What the calls that are started with this context belong to. */
+export const scopeKey = Symbol("raincheck.scope");
 
 /** The context as `deferrable()` sees it. */
 export interface CarryingContext {
@@ -27,8 +25,7 @@ export interface CarryingContext {
   readonly [attemptKey]?: Attempt;
   readonly [startKey]?: StartIntent;
   readonly [httpKey]?: HttpPreferences;
-  readonly [starterKey]?: Attempt;
-  readonly [commitKey]?: CommitScope;
+  readonly [scopeKey]?: StartScope;
 }
 
 /**
@@ -46,9 +43,9 @@ export function withProperties<TContext extends object>(context: TContext, prope
   return copy;
 }
 
-/** The context that a resolver gets: with `call` and its commit, without anything of ours that a nested call could take for its own. */
-export function resolverContext(context: object, { call, scope }: { readonly call: object; readonly scope: CommitScope }): object {
-  const copy = withProperties(context, { call, [commitKey]: scope });
+/** The context that a resolver gets: with `call` and its scope, without anything of ours that a nested call could take for its own. */
+export function resolverContext(context: object, { call, scope }: { readonly call: object; readonly scope: StartScope }): object {
+  const copy = withProperties(context, { call, [scopeKey]: scope });
   for (const key of [attemptKey, startKey, httpKey]) Reflect.deleteProperty(copy, key);
   return copy;
 }

@@ -15,12 +15,12 @@ import { type AnyTRPCProcedure, TRPCError } from "@trpc/server";
 import { acceptCall } from "./accept-call.ts";
 import { type Attempt, carryThrow } from "./attempt.ts";
 import { type OpenCallContext, openCallContext } from "./call-context.ts";
-import { type CarryingContext, attemptKey, commitKey, httpKey, resolverContext, startKey } from "./carried-in-context.ts";
-import { CommitScope } from "./commit-scope.ts";
+import { type CarryingContext, attemptKey, httpKey, resolverContext, scopeKey, startKey } from "./carried-in-context.ts";
 import { markDeferrable } from "./deferrable-mark.ts";
 import { answerWithin } from "./http.ts";
 import { type RouterCodecs, routerCodecs } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { StartScope } from "./start-scope.ts";
 import {
   type Parser,
   type RawResolver,
@@ -77,7 +77,7 @@ interface WrappedParts {
 }
 
 interface OpenedRun extends OpenCallContext {
-  readonly scope: CommitScope;
+  readonly scope: StartScope;
 }
 
 class WrappedResolver {
@@ -167,7 +167,7 @@ class WrappedResolver {
 
   #open(attempt: Attempt | null, { ctx }: RawResolverOptions): OpenedRun {
     const { engine, engineErrors } = this.#core;
-    const scope = new CommitScope(engine, (ctx as CarryingContext)[commitKey]);
+    const scope = new StartScope(engine, { attempt: null, outer: (ctx as CarryingContext)[scopeKey] });
     const codecs = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
     const { maxOutputBytes } = this.#parts.policy;
     return {

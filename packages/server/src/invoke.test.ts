@@ -194,7 +194,7 @@ test("capture and restore may be left out", async () => {
     root.router({
       a: raincheck
         .deferrable(root.procedure)
-        .mutation(({ ctx }) => contexts.push(Object.fromEntries(Object.entries({ ...ctx, call: ctx.call.mode })))),
+        .mutation(({ ctx }) => contexts.push({ ...Object.fromEntries(Object.entries(ctx)), call: ctx.call.mode })),
     }),
   );
   await router.createCaller({ user: "ann", mode: "async" }).a();

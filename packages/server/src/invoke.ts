@@ -3,11 +3,12 @@ import { hasTag } from "@raincheck/protocol";
 
 import type { Attempt } from "./attempt.ts";
 import type { FoundProcedure } from "./bound-router.ts";
-import { attemptKey, starterKey, withProperties } from "./carried-in-context.ts";
+import { attemptKey, scopeKey, withProperties } from "./carried-in-context.ts";
 import { InvocationRefused } from "./invocation-refused.ts";
 import { contextCodec } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import type { InvokeOptions, Invoked } from "./runtime.ts";
+import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";
 
 /** Runs one attempt of a call through the whole procedure: middleware, validation, resolver. See `RaincheckRuntime.invoke`. */
@@ -22,7 +23,6 @@ export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, o
   const attempt: Attempt = {
     id: call.id,
     attempt: call.attempt,
-    engine: core.engine,
     path: call.path,
     failures: call.failures,
     started: new Map(),
@@ -33,7 +33,8 @@ export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, o
   };
   // The mode is "sync" here, whatever was captured: calls that middleware and resolver make with this context are plain calls,
   // and those that they start with it are the attempt's.
-  const ctx = withProperties(restored, { mode: "sync", [attemptKey]: attempt, [starterKey]: attempt });
+  const scope = new StartScope(core.engine, { attempt, outer: undefined });
+  const ctx = withProperties(restored, { mode: "sync", [attemptKey]: attempt, [scopeKey]: scope });
   try {
     const output = await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => input, signal });
     if (attempt.committed !== null) return committed(attempt.committed.output);
