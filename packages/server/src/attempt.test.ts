@@ -225,8 +225,24 @@ describe("in an attempt", () => {
     const router = raincheck.bind(t.router({ a: procedure }));
     await router.createCaller(annAsync).a();
     const { error, settled } = await runNext(runtime);
-    expect(runtime.describe(error).thrown).toMatchObject({ _tag: "StaleAttempt" });
+    expect(runtime.describe(error)).toMatchObject({ ofEngine: true, thrown: { _tag: "StaleAttempt" } });
     expect(settled).toBe("stale");
+  });
+
+  test("an error of the application that only looks like the engine's is its own, inside a commit too", async () => {
+    const lookAlike = Object.assign(new Error("mine"), { _tag: "StaleAttempt" });
+    const { raincheck, runtime } = testRaincheck();
+    const procedure = raincheck.deferrable(t.procedure).mutation(({ ctx }) =>
+      ctx.call.commit(() => {
+        throw lookAlike;
+      }),
+    );
+    await raincheck
+      .bind(t.router({ a: procedure }))
+      .createCaller(annAsync)
+      .a();
+    const { error } = await runNext(runtime);
+    expect(runtime.describe(error)).toMatchObject({ ofEngine: false, thrown: lookAlike, failure: { code: "INTERNAL_SERVER_ERROR" } });
   });
 
   test("progress that cannot be kept fails the attempt for good", async () => {

@@ -108,7 +108,7 @@ describe("a call that is started with the context of an attempt", () => {
     const handle = await begin();
     const { error, settled } = await runNext(runtime);
     expect(started).toMatchObject([{ _tag: "StaleAttempt" }, { name: "TRPCError", cause: { _tag: "StaleAttempt" } }]);
-    expect(runtime.describe(error).thrown).toMatchObject({ _tag: "StaleAttempt" });
+    expect(runtime.describe(error)).toMatchObject({ ofEngine: true, thrown: { _tag: "StaleAttempt" } });
     expect(settled).toBe("stale");
   });
 
@@ -124,6 +124,7 @@ describe("a call that is started with the context of an attempt", () => {
     expect(error).toMatchObject({ code: "SERVICE_UNAVAILABLE" });
     expect(runtime.describe(error)).toMatchObject({
       thrown: { _tag: "EngineUnavailable" },
+      ofEngine: true,
       final: false,
       failure: { code: "SERVICE_UNAVAILABLE" },
     });

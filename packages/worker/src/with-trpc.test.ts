@@ -12,6 +12,13 @@ interface Context {
   readonly mode?: CallMode;
 }
 
+test("a worker is refused a raincheck whose router was never bound", async () => {
+  const raincheck = initRaincheck
+    .context<Context>()
+    .create({ engine: memoryEngine(), principal: ({ user }) => user, restore: () => ({ user: "" }) });
+  await expect(runWorker({ raincheck, signals: false })).rejects.toThrow("Call raincheck.bind(appRouter)");
+});
+
 /** An application with a worker, in one process: the real server, the real engine port, real time. */
 async function application() {
   const engine = memoryEngine();

@@ -56,6 +56,25 @@ describe.each([{ listen: true }, { listen: false }])("listen: $listen", (options
     expect(app.ran).toEqual(["loses"]);
   });
 
+  test("an output whose reading throws fails the call, and tells nothing of what was thrown", async () => {
+    await using app = await runHostileApplication(options);
+    const handle = await app.defer.hides();
+    await expect(handle.result()).rejects.toMatchObject({ _tag: "CallFailed", code: "OUTPUT_NOT_STORABLE" });
+    expect(JSON.stringify(await handle.get())).not.toContain("canary-secret");
+    expect(app.ran).toEqual(["hides"]);
+  });
+
+  test("events from a cursor that the call has not come to end with an error that names it", async () => {
+    await using app = await runHostileApplication(options);
+    const handle = await app.defer.echo({ text: "one" });
+    await handle.result();
+    await expect(handle.events({ after: 3 }).next()).resolves.toEqual({ done: true, value: undefined });
+    await expect(handle.events({ after: 999 }).next()).rejects.toMatchObject({
+      _tag: "InvalidOption",
+      message: expect.stringContaining("999"),
+    });
+  });
+
   test.each(Object.keys(thrown) as Thrown[])("a resolver that throws %s ends its call once, and tells nothing of it", async (name) => {
     await using app = await runHostileApplication(options);
     const handle = await app.defer.throws(name);

@@ -32,6 +32,8 @@ export const thrown = {
     },
   },
   "a cyclic cause": cyclic(),
+  "what looks like the engine's outage": { _tag: "EngineUnavailable", message: "canary-secret" },
+  "what looks like a stale attempt": Object.assign(new Error("canary-secret"), { _tag: "StaleAttempt" }),
 } as const;
 
 /** Names in {@link thrown}. */
@@ -62,6 +64,14 @@ function hostileApplication(engine: ReturnType<typeof postgresEngine>, ran: stri
       loses: raincheck.deferrable(t.procedure, once).mutation((): unknown => {
         ran.push("loses");
         return { big: new Map([["a", 1n]]) };
+      }),
+      hides: raincheck.deferrable(t.procedure, once).mutation((): unknown => {
+        ran.push("hides");
+        return {
+          toJSON() {
+            throw new Error("canary-secret");
+          },
+        };
       }),
       throws: raincheck.deferrable(t.procedure.input(z.enum(names)), once).mutation(({ input }): string => {
         ran.push(input);
