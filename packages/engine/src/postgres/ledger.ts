@@ -1,10 +1,13 @@
 import type { Delivery } from "../delivery/delivery.ts";
 import type { Gate } from "./gate.ts";
+import type { Outages } from "./outage.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
 /** What the verbs of the Postgres engine share. */
 export interface Ledger {
+  /** Of the database, the embedded one's too. */
+  readonly url: string;
   /** A checked identifier, safe to stand in SQL. */
   readonly schema: string;
   /** The engine's own short statements: never shared with the application, so that it cannot starve them. */
@@ -14,4 +17,5 @@ export interface Ledger {
   readonly delivery: Delivery;
   readonly wakes: Wakes;
   readonly gate: Gate;
+  readonly outages: Outages;
 }

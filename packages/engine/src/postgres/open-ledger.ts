@@ -2,12 +2,13 @@ import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
-import { openApplication, openControl } from "./connections.ts";
+import { openApplication, openControl, probe } from "./connections.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
 import { startKeeper } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrate.ts";
+import { watchForOutages } from "./outage.ts";
 import { reach } from "./reach.ts";
 import { type Report, reportBatch } from "./report.ts";
 import { learnArrayTypes } from "./sessions.ts";
@@ -51,14 +52,19 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   // Loaded only where it is used: its package is optional.
   const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
   const arrays = await reach(url, () => learnArrayTypes(url, (sql) => migrateLedger(sql, { schema, migrate })));
-  const control = opening.adopt(openControl(url, arrays), (sessions) => sessions.end(farewellMs));
-  const application = opening.adopt(openApplication(url, arrays, options.max), (sessions) => sessions.end(farewellMs));
+  const connections = { url, arrays, isPooled: !listen };
+  const outages = opening.adopt(
+    watchForOutages((pid) => probe(connections, pid)),
+    (watch) => watch.close(),
+  );
+  const control = opening.adopt(openControl({ ...connections, outages }), (sessions) => sessions.end(farewellMs));
+  const application = opening.adopt(openApplication({ ...connections, outages }, options.max), (sessions) => sessions.end(farewellMs));
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
-  const ledger: Ledger = { schema, control, application, delivery: opened, wakes, gate };
-  opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
+  const ledger: Ledger = { url, schema, control, application, delivery: opened, wakes, gate, outages };
+  const keeper = opening.adopt(startKeeper(ledger, onError), (one) => one.stop());
 
   const closing = opening.move();
   return {
@@ -67,6 +73,10 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
     report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
-    close: () => closing.disposeAsync(),
+    async close() {
+      // Together: what the keeper and the poll have under way has no longer than everybody else, whether Postgres answers or not.
+      await Promise.all([keeper.stop(), wakes.close(), control.end(farewellMs), application.end(farewellMs)]);
+      await closing.disposeAsync();
+    },
   };
 }

@@ -42,7 +42,9 @@ export function startPoll(options: PollOptions): Poll {
     while (!closing.signal.aborted) {
       await sleep(options.pollMs * (0.9 + Math.random() * 0.2), undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
       if (closing.signal.aborted) return;
-      await pollOnce().catch(options.onError);
+      await pollOnce().catch((error: unknown) => {
+        if (!closing.signal.aborted) options.onError(error);
+      });
     }
   }
 

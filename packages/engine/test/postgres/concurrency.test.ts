@@ -10,10 +10,12 @@ import { claim } from "../../src/postgres/claim.ts";
 import { commit } from "../../src/postgres/commit.ts";
 import { expireDue } from "../../src/postgres/expire.ts";
 import { makeGate } from "../../src/postgres/gate.ts";
+import { openControl } from "../../src/postgres/connections.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { reapLost } from "../../src/postgres/reap.ts";
 import { settleBatch } from "../../src/postgres/settle.ts";
-import { learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
+import { watchForOutages } from "../../src/postgres/outage.ts";
+import { learnArrayTypes } from "../../src/postgres/sessions.ts";
 import { executorOf } from "../../src/postgres/transaction.ts";
 import type { Wakes } from "../../src/postgres/wake.ts";
 import { newCall } from "../new-call.ts";
@@ -71,7 +73,8 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
   const migrating = fixture.engine();
   await migrating.start();
   await migrating.stop();
-  const control = openSessions({ url, max: 4, connection: {}, arrays: await learnArrayTypes(url, async () => {}) });
+  const outages = watchForOutages(async () => "working");
+  const control = openControl({ url, arrays: await learnArrayTypes(url, async () => {}), isPooled: false, outages });
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const delivery = await pgBoss().open({ url, schema, migrate: false, database });
   let runnable = Promise.withResolvers<void>();
@@ -83,7 +86,8 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     runnableOnCommit: async () => undefined,
     close: async () => undefined,
   };
-  const ledger: Ledger = { schema, control, application: control, delivery, wakes, gate: makeGate({ schema, control, delivery, wakes }) };
+  const gate = makeGate({ schema, control, delivery, wakes });
+  const ledger: Ledger = { url, schema, control, application: control, delivery, wakes, gate, outages };
   return {
     ledger,
     /** Resolves when a queue is said to have runnable calls now. */
