@@ -47,7 +47,11 @@ const farewellMs = 500;
 
 /** Opens everything a Postgres engine needs; what was opened before a failure is closed again. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { schema, delivery, migrate, listen, pollMs, onError, followers } = options;
+  const { schema, delivery, migrate, listen, pollMs, followers } = options;
+  let isClosing = false;
+  const onError = (error: unknown): void => {
+    if (!isClosing) options.onError(error);
+  };
   await using opening = new AsyncDisposableStack();
   // Loaded only where it is used: its package is optional.
   const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
@@ -74,6 +78,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
     async close() {
+      isClosing = true;
       // Together: what the keeper and the poll have under way has no longer than everybody else, whether Postgres answers or not.
       await Promise.all([keeper.stop(), wakes.close(), control.end(farewellMs), application.end(farewellMs)]);
       await closing.disposeAsync();

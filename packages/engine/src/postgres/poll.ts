@@ -42,9 +42,7 @@ export function startPoll(options: PollOptions): Poll {
     while (!closing.signal.aborted) {
       await sleep(options.pollMs * (0.9 + Math.random() * 0.2), undefined, { signal: closing.signal, ref: false }).catch(() => undefined);
       if (closing.signal.aborted) return;
-      await pollOnce().catch((error: unknown) => {
-        if (!closing.signal.aborted) options.onError(error);
-      });
+      await pollOnce().catch(options.onError);
     }
   }
 
