@@ -22,7 +22,7 @@ export interface SessionLimits {
  * The engine's own statements are short, but for those that carry the largest payloads. One process that freezes in its settle
  * transaction must not hold a row for long, and a statement that waits for a lock fails and is repeated.
  */
-export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 2_000, idleMs: 2_000, silenceMs: 4_500 };
+export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000, idleMs: 2_000, silenceMs: 4_500 };
 
 /**
  * Transactions that hold the application's writes: how long they take is the application's business, within reason. It may be silent
