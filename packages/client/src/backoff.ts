@@ -36,9 +36,15 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
  */
 export async function retry<TValue>(
   attempt: () => Promise<TValue>,
-  options: { tries: number; again: (error: unknown) => boolean; signal?: AbortSignal | undefined },
+  options: {
+    tries: number;
+    again: (error: unknown) => boolean;
+    /** The least pause that an error asks for, in milliseconds. */
+    pauseMs?: (error: unknown) => number | null;
+    signal?: AbortSignal | undefined;
+  },
 ): Promise<TValue> {
-  const { tries, again, signal } = options;
+  const { tries, again, pauseMs = () => null, signal } = options;
   for (let failures = 0; ; failures++) {
     signal?.throwIfAborted();
     try {
@@ -46,7 +52,7 @@ export async function retry<TValue>(
     } catch (error) {
       signal?.throwIfAborted();
       if (failures + 1 >= tries || !again(error)) throw error;
-      await pause(backoffMs(failures), signal);
+      await pause((pauseMs(error) ?? 0) + backoffMs(failures), signal);
     }
   }
 }

@@ -3,7 +3,7 @@ import { TRPCClientError } from "@trpc/client";
 import { TRPC_ERROR_CODES_BY_KEY } from "@trpc/server/rpc";
 import { getStatusCodeFromKey, retryableRpcCodes } from "@trpc/server/unstable-core-do-not-import";
 import { describe, expect, it } from "vitest";
-import { callNotFound, isNoSuchProcedure, isRefusal, rpcCode, toClientError } from "./client-error.ts";
+import { callNotFound, isNoSuchProcedure, isRefusal, retryAfterMs, rpcCode, toClientError } from "./client-error.ts";
 
 const call = { id: "3f2b8c1e-9d4a-4f6b-8a7c-1e2d3c4b5a69", path: "reports.make" };
 const answered = (code: number) => TRPCClientError.from({ error: { code, message: "", data: {} } });
@@ -36,6 +36,20 @@ describe("what an error says", () => {
     expect(isRefusal(callNotFound(call.id))).toBe(true);
     expect(isNoSuchProcedure(answered(-32_005))).toBe(true);
     expect(isNoSuchProcedure(answered(-32_001))).toBe(false);
+  });
+
+  it("is when to ask again, by its data or by the response's header, half a minute at most", () => {
+    const saying = (data: object, header: string | null) =>
+      TRPCClientError.from(
+        { error: { code: -32_603, message: "", data } },
+        { meta: { response: new Response(null, header === null ? {} : { headers: { "retry-after": header } }) } },
+      );
+    expect(retryAfterMs(saying({ retryAfterMs: 250 }, "9"))).toBe(250);
+    expect(retryAfterMs(saying({}, "9"))).toBe(9_000);
+    expect(retryAfterMs(saying({}, "86400"))).toBe(30_000);
+    for (const none of [saying({}, null), saying({ retryAfterMs: "soon" }, null), saying({}, "tomorrow"), answered(-32_603), null, "x"]) {
+      expect(retryAfterMs(none)).toBeNull();
+    }
   });
 
   it("is nothing without an answer", () => {

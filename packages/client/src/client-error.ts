@@ -48,6 +48,19 @@ export function rpcCode(error: unknown): number | null {
   return typeof shape === "object" && shape !== null && "code" in shape && typeof shape.code === "number" ? shape.code : null;
 }
 
+/**
+ * After how long the server asked to be asked again, in milliseconds: in the error's data, where `retryHint` has put it, or by the
+ * response's `Retry-After`. `null`: it did not ask for that.
+ */
+export function retryAfterMs(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  const { data, meta } = error as Partial<TRPCClientError<AnyTRPCRouter>>;
+  const response = meta?.["response"] as Partial<Response> | undefined;
+  const ms =
+    (data as { retryAfterMs?: unknown } | undefined)?.retryAfterMs ?? Number(response?.headers?.get("retry-after") || Number.NaN) * 1_000;
+  return typeof ms === "number" && ms >= 0 ? Math.min(ms, 30_000) : null;
+}
+
 /** Whether the server has decided against the request: asking again changes nothing. */
 export function isRefusal(error: unknown): boolean {
   const code = rpcCode(error);

@@ -7,7 +7,15 @@ import { serve } from "../test/served.ts";
 import { createDeferClient } from "./index.ts";
 
 /** Fails a number of `calls.start` on the way back, as a connection does that is lost after the request arrived. */
-function losingAnswers(count: number): TRPCLink<ScriptedRouter> {
+const losingAnswers = (count: number) => failingStarts(count, () => TRPCClientError.from(new TypeError("fetch failed")));
+
+/** Answers a number of `calls.start` as a server does whose ledger is away, though it had the call. */
+const refusingForNow = (count: number, retryAfterMs: number) =>
+  failingStarts(count, () =>
+    TRPCClientError.from({ error: { code: -32_603, message: "away", data: { code: "SERVICE_UNAVAILABLE", retryAfterMs } } }),
+  );
+
+function failingStarts(count: number, fail: () => TRPCClientError<ScriptedRouter>): TRPCLink<ScriptedRouter> {
   let lost = 0;
   return () =>
     ({ op, next }) =>
@@ -17,7 +25,7 @@ function losingAnswers(count: number): TRPCLink<ScriptedRouter> {
           next: (envelope) => {
             if (op.path === "calls.start" && lost < count) {
               lost += 1;
-              observer.error(TRPCClientError.from(new TypeError("fetch failed")));
+              observer.error(fail());
             } else observer.next(envelope);
           },
         }),
@@ -44,6 +52,17 @@ describe("a start", () => {
     await using served = await serve({ transport: "HTTP and SSE", before: [losingAnswers(4)] });
     await expect(createDeferClient(served.trpc).reports.make({ year: 2001 })).rejects.toThrow("fetch failed");
     expect(served.script.starts).toHaveLength(4);
+  });
+
+  it("is repeated with the same key, after the time that the server names, when it is refused for now", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    await using served = await serve({ transport: "HTTP and SSE", before: [refusingForNow(1, 30)] });
+    const { script, trpc } = served;
+    const beginMs = performance.now();
+    await createDeferClient(trpc).reports.make({ year: 2001 });
+    expect(performance.now() - beginMs).toBeGreaterThanOrEqual(29);
+    expect(script.starts).toHaveLength(2);
+    expect(new Set(script.starts.map(({ options }) => options?.idempotencyKey)).size).toBe(1);
   });
 
   it("is not repeated when the server refuses it", async () => {

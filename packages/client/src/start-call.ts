@@ -1,7 +1,7 @@
 import { InvalidOption, type StartedCall, type StartOptions, callIdFrom } from "@raincheck/protocol";
 import { retry } from "./backoff.ts";
 import type { CallsChannel, RequestOptions } from "./calls-channel.ts";
-import { rpcCode } from "./client-error.ts";
+import { retryAfterMs, rpcCode } from "./client-error.ts";
 
 /** How often a start is sent that gets no answer. */
 const startTries = 4;
@@ -14,15 +14,17 @@ export interface CallToStart extends RequestOptions {
 }
 
 /**
- * Starts a call. A start without an answer (the connection was lost, a proxy answered) is sent again, at most three times;
- * its idempotency key makes all of them one call. A server's refusal is thrown as it is.
+ * Starts a call. A start without an answer (the connection was lost, a proxy answered), or whose answer asks for a repetition (the
+ * ledger is away), is sent again, at most three times; its idempotency key makes all of them one call. A server's refusal is thrown as
+ * it is.
  *
  * @throws {InvalidOption} for an input that cannot be stored.
  */
 export async function startCall(channel: CallsChannel, { path, input, options, context, signal }: CallToStart): Promise<StartedCall> {
   refuseUpload(input);
   const request = { path, input, options: { ...options, idempotencyKey: options?.idempotencyKey ?? freshKey() } };
-  return retry(() => channel.start(request, { context, signal }), { tries: startTries, again: (error) => rpcCode(error) === null, signal });
+  const again = (error: unknown) => rpcCode(error) === null || retryAfterMs(error) !== null;
+  return retry(() => channel.start(request, { context, signal }), { tries: startTries, again, pauseMs: retryAfterMs, signal });
 }
 
 /** `JSON.stringify` turns these into `{}` without a word. */

@@ -125,6 +125,20 @@ export interface ClaimedCall extends AttemptRef {
 /** Why an attempt must stop: its call was cancelled, has expired, or is another's. */
 export type LossReason = "cancelled" | "expired" | "lost";
 
+/**
+ * Keeps leases while the process's event loop is held, by a resolver that computes: from a thread of its own, which sees when the loop
+ * has stopped beating.
+ */
+export interface Heartbeat {
+  /** Lets the lease of an attempt be kept for `forMs` milliseconds from now at most; the returned function ends that. */
+  hold(attempt: AttemptRef, forMs: number): () => void;
+  /** The event loop is alive. To be called at least four times in the length of a lease. */
+  beat(): void;
+  /** How long ago the thread last extended what was held, in milliseconds; `null`: it never had to. */
+  extendedAgoMs(): number | null;
+  close(): Promise<void>;
+}
+
 /** An attempt that {@link Engine.extend} could not extend. */
 export interface LostAttempt extends AttemptRef {
   readonly reason: LossReason;
@@ -259,6 +273,14 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
    */
   extend(attempts: readonly AttemptRef[], leaseMs: number): Promise<readonly LostAttempt[]>;
 
+  /**
+   * Starts a {@link Heartbeat} for a worker with so many attempts at once. Absent in engines whose leases a thread could not keep.
+   *
+   * @param options.leaseMs as in {@link Engine.extend}.
+   * @param options.limitMs how long the event loop may be held before its leases are given up.
+   */
+  heartbeat?(options: { readonly leaseMs: number; readonly limitMs: number; readonly attempts: number }): Heartbeat;
+
   /** Writes an attempt's progress as the call's latest and as an event. */
   report(attempt: AttemptRef, progress: Payload): Promise<SettleResult>;
 
@@ -279,7 +301,7 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
    */
   commit<TValue>(attempt: AttemptRef, work: (transaction: TTransaction) => Promise<{ value: TValue; output: Payload }>): Promise<TValue>;
 
-  /** Runs the application's writes in a transaction of their own: what `commit` is in sync mode. */
+  /** Runs the application's writes in a transaction of their own: what `commit` is in sync mode. Engines limit how long it may idle. */
   transaction<TValue>(work: (transaction: TTransaction) => Promise<TValue>): Promise<TValue>;
 
   /**

@@ -7,6 +7,7 @@ export type {
   ClaimRequest,
   Engine,
   EventPage,
+  Heartbeat,
   ListPage,
   ListQuery,
   LossReason,

@@ -1,4 +1,6 @@
+import { EngineFull, EngineUnavailable } from "@raincheck/engine";
 import { limits } from "@raincheck/protocol";
+import { TRPCError } from "@trpc/server";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
@@ -7,6 +9,7 @@ import { t, testRaincheck } from "../test/support/harness.ts";
 import { serveRouter } from "../test/support/http-server.ts";
 import { type CarryingContext, httpKey } from "./carried-in-context.ts";
 import { httpContext } from "./http.ts";
+import { retryHint } from "./retry-hint.ts";
 
 describe("the preferences of a request", () => {
   const read = (headers: Record<string, string>) => {
@@ -174,5 +177,14 @@ describe("over HTTP", () => {
     await engine.stop();
     const { status, headers } = await post("flights.double", 4, { prefer: "respond-async" });
     expect([status, headers.get("retry-after")]).toEqual([503, "1"]);
+  });
+
+  test("the hint for a repetition stands in the error's data where the application puts it, for troubles that pass alone", () => {
+    const unavailable = new TRPCError({ code: "SERVICE_UNAVAILABLE", cause: new EngineUnavailable("accept", null) });
+    expect(retryHint(unavailable)).toEqual({ retryAfterMs: 1_000 });
+    expect(retryHint(new TRPCError({ code: "TOO_MANY_REQUESTS", cause: new EngineFull("full") }))).toEqual({ retryAfterMs: 1_000 });
+    for (const other of [new TRPCError({ code: "SERVICE_UNAVAILABLE" }), new Error("anything"), null, "text"]) {
+      expect(retryHint(other)).toEqual({});
+    }
   });
 });

@@ -11,6 +11,7 @@ import { awaitEnd } from "./await-end.ts";
 import { type CarryingContext, httpKey } from "./carried-in-context.ts";
 import { readSafely } from "./read-safely.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { retryAfterMs } from "./retry-hint.ts";
 import { forCaller } from "./to-trpc-error.ts";
 import { outputOf } from "./decode-call.ts";
 import { loadedPathOf, transformerOfRouter } from "./trpc-internals.ts";
@@ -120,8 +121,8 @@ export interface ResponseMeta {
   headers?: Headers;
 }
 
-/** How soon it is worth asking again, in seconds. */
-const retryAfterSeconds = "1";
+/** In seconds, as the header has it. */
+const retryAfterSeconds = String(retryAfterMs / 1_000);
 
 /** tRPC's `responseMeta`: `202` and its headers when everything in the response is an accepted call. */
 export function describeResponse(core: RaincheckCore, options: ResponseMetaOptions): ResponseMeta {

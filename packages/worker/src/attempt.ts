@@ -4,7 +4,7 @@
  * The attempt's fiber does not run the resolver: it waits for the attempt's end, whoever gives it (see running-attempts.ts), and
  * then settles. So no resolver, however it ignores its signal, can hold up the outcome of its call.
  */
-import type { ClaimedCall, Settlement } from "@raincheck/engine";
+import type { ClaimedCall, Heartbeat, Settlement } from "@raincheck/engine";
 import { type Failure, type Policy, resolvePolicy } from "@raincheck/protocol";
 import type { RaincheckRuntime } from "@raincheck/server";
 import * as Cause from "effect/Cause";
@@ -37,6 +37,7 @@ export interface AttemptRunnerOptions {
   readonly running: RunningAttempts;
   readonly abandoned: AbandonedResolvers;
   readonly keeper: LeaseKeeper;
+  readonly heartbeat: Heartbeat;
   readonly now: MonotonicClock;
   /** Runs a fiber that lives no longer than the worker. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
@@ -47,7 +48,7 @@ export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void>;
 
 /** Makes the way in which the attempts of one worker are run. */
 export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRunnerOptions) {
-  const { runtime, procedures, failing, running, abandoned, keeper, now, fork } = options;
+  const { runtime, procedures, failing, running, abandoned, keeper, heartbeat, now, fork } = options;
   const context = yield* Effect.context<EngineService | Telemetry>();
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
@@ -93,13 +94,16 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
     }
   };
 
+  const limitMs = (attempt: RunningAttempt, policy: Policy): number =>
+    Math.min(policy.timeoutMs, Math.max(0, attempt.call.deadlineInMs ?? Infinity));
+
   /** The end of the attempt, at its time limit or its call's deadline at the latest. */
   const awaitEnd = (attempt: RunningAttempt, policy: Policy): Effect.Effect<AttemptEnd> => {
     const deadlineInMs = attempt.call.deadlineInMs ?? Infinity;
     const atLimit: AttemptEnd = deadlineInMs <= policy.timeoutMs ? { type: "told", reason: "expired" } : { type: "timed-out" };
     return Deferred.await(attempt.ended).pipe(
       Effect.timeoutOrElse({
-        duration: Math.min(policy.timeoutMs, Math.max(0, deadlineInMs)),
+        duration: limitMs(attempt, policy),
         orElse: () => {
           attempt.end(atLimit);
           return Deferred.await(attempt.ended);
@@ -116,6 +120,7 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
       attempt.end({ type: "told", reason: "lost" });
       return classifyUnknown(attempt.call);
     }
+    attempt.letGo = heartbeat.hold(attempt.ref, limitMs(attempt, policy));
     const finished = startResolver(attempt, progress);
     const end = yield* awaitEnd(attempt, policy);
     if (end.type !== "returned" && end.type !== "threw") abandoned.add(attempt, finished);
@@ -163,7 +168,12 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
           telemetry.countOutcome("unsettled", now() - attempt.claimedAtMs);
         }),
       ),
-      Effect.ensuring(Effect.sync(() => running.remove(attempt))),
+      Effect.ensuring(
+        Effect.sync(() => {
+          attempt.letGo?.();
+          running.remove(attempt);
+        }),
+      ),
       Effect.provide(context),
     );
   return runAttempt;

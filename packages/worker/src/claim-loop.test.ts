@@ -153,11 +153,11 @@ describe("the claim loop", () => {
     const pauses = failedAtMs.slice(1).map((atMs, index) => atMs - failedAtMs[index]!);
     expect(pauses[0]).toBeGreaterThanOrEqual(80);
     expect(pauses[0]).toBeLessThanOrEqual(120);
-    expect(Math.max(...pauses)).toBeLessThanOrEqual(5_000);
-    expect(pauses.at(-1)).toBeGreaterThanOrEqual(4_000);
+    expect(Math.max(...pauses)).toBeLessThanOrEqual(500);
+    expect(pauses.at(-1)).toBeGreaterThanOrEqual(400);
     expect(under.worker.status().isEngineAvailable).toBe(false);
     isDown = false;
-    await under.time.advance(5_000);
+    await under.time.advance(1_000);
     expect((await under.when(id, () => true)).state).toBe("succeeded");
     expect(under.logged("engine-unavailable")).toHaveLength(1);
     expect(under.logged("engine-recovered")).toMatchObject([{ facts: { failures: failedAtMs.length } }]);

@@ -10,6 +10,7 @@ import {
   type ClaimedCall,
   type Engine,
   EngineUnavailable,
+  type Heartbeat,
   type LostAttempt,
   type Payload,
   type SettleResult,
@@ -36,11 +37,16 @@ export class EngineRefused extends Data.TaggedError("EngineRefused")<{
 /** What may go wrong with an act of the engine. */
 export type EngineFault = EngineUnavailable | EngineRefused;
 
-/** Waits between the tries of an act of the engine: from 100 milliseconds, doubling, with jitter, to 5 seconds; for ever. */
+/**
+ * Waits between the tries of an act of the engine: from 100 milliseconds, doubling, with jitter, to half a second; for ever. No longer, because
+ * results that were kept must be settled soon after an outage, and an engine that knows of its outage refuses at once.
+ */
 export const engineBackoff = Schedule.exponential("100 millis", 2).pipe(
   Schedule.jittered,
-  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.seconds(5)))),
+  Schedule.modifyDelay(({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(500)))),
 );
+
+const noHeartbeat: Heartbeat = { hold: () => () => {}, beat: () => {}, extendedAgoMs: () => null, close: async () => {} };
 
 /** The part of the engine that a worker needs. */
 export class EngineService extends Context.Service<
@@ -60,6 +66,8 @@ export class EngineService extends Context.Service<
     readonly watchCall: (id: string, wake: () => void) => () => void;
     /** See `Engine.onRunnable`; returns how to unsubscribe. Never throws. */
     readonly watchQueues: (wake: () => void) => () => void;
+    /** See `Engine.heartbeat`; one that does nothing where the engine has none, or it is not wanted. Never throws. */
+    readonly startHeartbeat: () => Heartbeat;
     /** Whether its last answer was an answer. */
     readonly isAvailable: () => boolean;
   }
@@ -121,6 +129,15 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
       ),
     watchCall: (id, wake) => watch(() => engine.subscribe(id, wake)),
     watchQueues: (wake) => watch(() => engine.onRunnable(queues, wake)),
+    startHeartbeat: () => {
+      try {
+        const { heartbeatMs: limitMs, concurrency: attempts } = settings;
+        if (limitMs > 0 && engine.heartbeat !== undefined) return engine.heartbeat({ leaseMs, limitMs, attempts });
+      } catch (error) {
+        telemetry.log({ level: "warn", event: "fault", message: "The engine gives no heartbeat.", error });
+      }
+      return noHeartbeat;
+    },
     isAvailable: () => failuresInARow === 0,
   });
 });

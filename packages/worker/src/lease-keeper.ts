@@ -7,12 +7,13 @@
  *   ask at once for that call, because it may have been cancelled. One request is in flight at a time; wakes that come meanwhile share
  *   the next. The worker's own writes wake it too, so a wake soon after one is answered a little later: see `echoMs`.
  * - **The watchdog** ends an attempt whose lease was last renewed so long ago, by the monotonic clock, that another worker may have
- *   the call soon. It also notices when it was itself late: then something has held the event loop.
+ *   the call soon. It also notices when it was itself late: then something has held the event loop. The engine's heartbeat, if it has
+ *   one, has extended the leases meanwhile, from a thread of its own; the watchdog beats, so that the thread knows when to.
  *
  * The server is authoritative. What the watchdog does only saves work that nobody will take; the fence of every write is what keeps
  * a call from being settled twice.
  */
-import { EngineUnavailable, type LostAttempt } from "@raincheck/engine";
+import { EngineUnavailable, type Heartbeat, type LostAttempt } from "@raincheck/engine";
 import * as Effect from "effect/Effect";
 import * as Latch from "effect/Latch";
 import type { AbandonedResolvers } from "./abandoned-resolvers.ts";
@@ -45,12 +46,13 @@ export interface LeaseKeeperOptions {
   readonly leaseMs: number;
   readonly running: RunningAttempts;
   readonly abandoned: AbandonedResolvers;
+  readonly heartbeat: Heartbeat;
   readonly now: MonotonicClock;
 }
 
 /** Makes a lease keeper. */
 export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeperOptions) {
-  const { leaseMs, running, abandoned, now } = options;
+  const { leaseMs, running, abandoned, heartbeat, now } = options;
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
   const intervalMs = leaseMs / 4;
@@ -130,13 +132,22 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
     telemetry.showLag(lagMs);
     if (lagMs < lateMs || running.size === 0 || now() - warnedOfLagAtMs < lagWarningIntervalMs) return;
     warnedOfLagAtMs = now();
+    const paths = [...new Set(running.all().map(({ call }) => call.path))];
     telemetry.log({
       level: "warn",
       event: "event-loop-late",
-      message:
-        "Something held the event loop, so that leases could not be renewed in time. These procedures were running; move what they compute to a worker thread.",
-      facts: { lagMs: Math.round(lagMs), leaseMs, paths: [...new Set(running.all().map(({ call }) => call.path))] },
+      message: `Something held the event loop for ${Math.round(lagMs)} ms, while nothing else could run. Running were: ${namesOf(paths)}. Move what they compute to a worker thread.`,
+      facts: { lagMs: Math.round(lagMs), leaseMs, paths },
     });
+  };
+
+  /** While the loop was held, the heartbeat may have extended what it held; one that found a call lost is asked about like any other. */
+  const takeHeartbeat = (): void => {
+    const agoMs = heartbeat.extendedAgoMs();
+    if (agoMs === null) return;
+    for (const attempt of running.all()) {
+      if (attempt.letGo !== null) attempt.leaseFromMs = Math.max(attempt.leaseFromMs, now() - agoMs);
+    }
   };
 
   const endOverdue = (lagMs: number): void => {
@@ -163,6 +174,8 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
       // At least a millisecond: rounding must not make this spin.
       yield* Effect.sleep(Math.max(1, dueMs - now()));
       const lagMs = Math.max(0, now() - dueMs);
+      if (lagMs >= lateMs) takeHeartbeat();
+      heartbeat.beat();
       tellLag(lagMs);
       endOverdue(lagMs);
       abandoned.check();
@@ -175,3 +188,8 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
     ask: (attempt) => askAt(attempt, now()),
   } satisfies LeaseKeeper;
 });
+
+/** A few names for a sentence. */
+function namesOf(paths: readonly string[]): string {
+  return paths.length <= 5 ? paths.join(", ") : `${paths.slice(0, 5).join(", ")} and ${paths.length - 5} more`;
+}

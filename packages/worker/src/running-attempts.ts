@@ -39,6 +39,8 @@ export class RunningAttempt {
   ownWriteAtMs: number;
   /** `true` once the ledger has the call as succeeded by this attempt while its resolver still runs. */
   hasCommitted = false;
+  /** Ends what the heartbeat does for it; `null`: it does nothing. */
+  letGo: (() => void) | null = null;
   /** Completes when the attempt ends. */
   readonly ended = Deferred.makeUnsafe<AttemptEnd>();
   readonly #abort = new AbortController();

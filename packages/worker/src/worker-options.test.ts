@@ -14,6 +14,7 @@ describe("the options of a worker", () => {
       concurrency: 16,
       queues: ["default"],
       shutdownGraceMs: 30_000,
+      heartbeatMs: 60_000,
       leaseMs: 4_000,
       unknownProcedureMs: 600_000,
       signals: true,

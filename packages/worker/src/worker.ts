@@ -51,7 +51,9 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
 
     const running: RunningAttempts = new RunningAttempts({ onSlotFree: () => claimLoop.slotFreed(), onCount: telemetry.showRunning });
     const abandoned = new AbandonedResolvers({ limit: concurrency, now, telemetry });
-    const keeper = yield* makeLeaseKeeper({ leaseMs, running, abandoned, now });
+    const heartbeat = engine.startHeartbeat();
+    yield* Effect.addFinalizer(() => Effect.promise(() => heartbeat.close().catch(() => undefined)));
+    const keeper = yield* makeLeaseKeeper({ leaseMs, running, abandoned, heartbeat, now });
 
     // Its scope closes after the shutdown below, and ends what that has left.
     const fibers = yield* FiberSet.make<void>();
@@ -67,6 +69,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
       running,
       abandoned,
       keeper,
+      heartbeat,
       now,
       fork,
     });

@@ -9,6 +9,7 @@ import { EngineUnavailable, StaleAttempt } from "../engine-errors.ts";
 import type { AttemptRef, Payload } from "../engine.ts";
 import { inApplication } from "./application.ts";
 import type { Ledger } from "./ledger.ts";
+import { controlLimits, setLimits } from "./session-limits.ts";
 import { settledBefore, settleRows } from "./settle.ts";
 import { isUnavailable, whileAvailable } from "./unavailable.ts";
 
@@ -23,6 +24,12 @@ export async function commit<TValue>(
   try {
     await inApplication(ledger, async (transaction) => {
       const result = await work(transaction);
+      // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take. Not
+      // waited for; when it fails, so does the statement behind it.
+      transaction
+        .unsafe(setLimits(controlLimits, "local"))
+        .execute()
+        .catch(() => undefined);
       const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
       if (settled === undefined) throw new StaleAttempt(attempt);
       done.push({ ...result, limitedPath: settled.limited_path });

@@ -1,5 +1,8 @@
 import postgres, { type Options, type Sql } from "postgres";
-import { type ArrayTypes, type Sessions, openSessions } from "./sessions.ts";
+import type { Finding } from "./outage.ts";
+import { applicationLimits, controlLimits } from "./session-limits.ts";
+import { type Sessions, type SessionsOptions, openSessions } from "./sessions.ts";
+import { isAnswered } from "./unavailable.ts";
 
 /** Connections that the engine keeps for its own statements: lease, settle, claim, keep, read. */
 const controlConnections = 4;
@@ -7,32 +10,35 @@ const controlConnections = 4;
 /** The fewest connections with which an engine works: control, listener, and one for the application. */
 export const minConnections = controlConnections + 2;
 
-/**
- * The sessions for the engine's own statements. Each is short, so each has a limit: one frozen process must not hold a row for
- * long, and a statement that a lock keeps waiting fails and is repeated.
- */
-export function openControl(url: string, arrays: ArrayTypes): Sessions {
+/** How the sessions of one engine are made. */
+export type ConnectionOptions = Pick<SessionsOptions, "url" | "arrays" | "isPooled" | "outages">;
+
+/** The sessions for the engine's own statements. */
+export function openControl(options: ConnectionOptions): Sessions {
+  return openSessions({ ...options, applicationName: "raincheck", limits: controlLimits, max: controlConnections });
+}
+
+/** The sessions for transactions that hold the application's writes. */
+export function openApplication(options: ConnectionOptions, max: number): Sessions {
   return openSessions({
-    url,
-    arrays,
-    max: controlConnections,
-    connection: {
-      application_name: "raincheck",
-      statement_timeout: 15_000,
-      lock_timeout: 5_000,
-      idle_in_transaction_session_timeout: 2_000,
-    },
+    ...options,
+    applicationName: "raincheck application",
+    limits: applicationLimits,
+    max: max - controlConnections - 1,
   });
 }
 
-/** The sessions for transactions that hold the application's writes. Their length is the application's business; idling in them is not. */
-export function openApplication(url: string, arrays: ArrayTypes, max: number): Sessions {
-  return openSessions({
-    url,
-    arrays,
-    max: max - controlConnections - 1,
-    connection: { application_name: "raincheck application", idle_in_transaction_session_timeout: 30_000 },
-  });
+/** See {@link Probe}. Asks on a connection of its own, once. */
+export async function probe(options: Omit<ConnectionOptions, "outages">, pid: number | null): Promise<Finding> {
+  const sessions = openSessions({ ...options, outages: null, applicationName: "raincheck probe", limits: controlLimits, max: 1 });
+  try {
+    const working = await sessions.use((sql) => sql`select from pg_stat_activity where pid = ${pid} and state = 'active'`);
+    return pid === null || working.length > 0 ? "working" : "gone";
+  } catch (error) {
+    return isAnswered(error) ? "working" : "away";
+  } finally {
+    await sessions.end(0);
+  }
 }
 
 /** What a listening connection calls back. */

@@ -20,6 +20,12 @@ const passMs = 400;
 /** Between two looks for lost deliveries, in milliseconds: in a backlog they cost more than the other passes and find nothing. */
 const redeliverMs = 2_000;
 
+/**
+ * For so long after an outage, of this process or of the server, no lease is taken for ended, in milliseconds. Nobody could extend one
+ * meanwhile; their workers come back within a second or two, and settle what they have finished or hand back what they have not.
+ */
+const returnMs = 3_000;
+
 interface Due {
   readonly lost: boolean;
   readonly cancelling: boolean;
@@ -48,7 +54,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
         const isRedeliverDue = performance.now() >= redeliverAtMs;
         const due = await whatIsDue(ledger, { redeliver: isRedeliverDue });
         if (due.expired) await expireDue(ledger);
-        if (due.lost) await reapLost(ledger);
+        if (due.lost && ledger.outages.endedAgoMs() >= returnMs) await reapLost(ledger);
         if (due.cancelling) await passOnCancels(ledger);
         if (due.retained) await deleteRetained(ledger);
         if (due.unknown) await giveUpUnknown(ledger);
@@ -81,7 +87,8 @@ async function whatIsDue({ schema, control }: Ledger, ask: { redeliver: boolean 
   const [due] = await control.use(
     (sql) => sql<Due[]>`
     select
-      exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now()) as lost,
+      exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now())
+        and pg_postmaster_start_time() < now() - ${returnMs}::float8 * interval '1 millisecond' as lost,
       exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
       exists (select from ${sql(schema)}.call where cancelling) as cancelling,
       exists (select from ${sql(schema)}.call where parked) as parked,

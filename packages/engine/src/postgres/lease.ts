@@ -1,4 +1,5 @@
 import type { CallState } from "@raincheck/protocol";
+import type { Sql } from "postgres";
 import type { AttemptRef, LostAttempt } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
 import { whileAvailable } from "./unavailable.ts";
@@ -15,7 +16,8 @@ interface LeaseRow {
  */
 export async function extend(ledger: Ledger, attempts: readonly AttemptRef[], leaseMs: number): Promise<LostAttempt[]> {
   if (attempts.length === 0) return [];
-  const rows = await whileAvailable("extend", () => extendRows(ledger, attempts, leaseMs));
+  const { schema, control } = ledger;
+  const rows = await whileAvailable("extend", () => control.use((sql) => extendRows({ schema, sql, attempts, leaseMs })));
   const found = new Map(rows.map((row) => [row.id, row]));
   return attempts.flatMap((attempt): LostAttempt[] => {
     const row = found.get(attempt.id);
@@ -25,9 +27,15 @@ export async function extend(ledger: Ledger, attempts: readonly AttemptRef[], le
   });
 }
 
-function extendRows({ schema, control }: Ledger, attempts: readonly AttemptRef[], leaseMs: number): Promise<LeaseRow[]> {
-  return control.use(
-    (sql) => sql<LeaseRow[]>`
+/** The statement of {@link extend}, also for the lease thread. */
+export function extendRows(extension: {
+  readonly schema: string;
+  readonly sql: Sql;
+  readonly attempts: readonly AttemptRef[];
+  readonly leaseMs: number;
+}): Promise<LeaseRow[]> {
+  const { schema, sql, attempts, leaseMs } = extension;
+  return sql<LeaseRow[]>`
     with item as (
       select * from unnest(${attempts.map(({ id }) => id)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) as item (id, attempt)
     ), free as (
@@ -38,6 +46,5 @@ function extendRows({ schema, control }: Ledger, attempts: readonly AttemptRef[]
       update ${sql(schema)}.call set due_at = now() + ${leaseMs}::float8 * interval '1 millisecond'
       from free where call.id = free.id
     )
-    select call.id, call.attempt, call.state from ${sql(schema)}.call join item on call.id = item.id`,
-  );
+    select call.id, call.attempt, call.state from ${sql(schema)}.call join item on call.id = item.id`;
 }

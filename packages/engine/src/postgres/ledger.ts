@@ -3,11 +3,14 @@ import type { Delivery } from "../delivery/delivery.ts";
 import type { NewCall } from "../engine.ts";
 import type { Gate } from "./gate.ts";
 import type { WhereIs } from "./join.ts";
+import type { Outages } from "./outage.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Wakes } from "./wake.ts";
 
 /** What the verbs of the Postgres engine share. */
 export interface Ledger {
+  /** Of the database, the embedded one's too. */
+  readonly url: string;
   /** A checked identifier, safe to stand in SQL. */
   readonly schema: string;
   /** The engine's own short statements: never shared with the application, so that it cannot starve them. */
@@ -21,4 +24,5 @@ export interface Ledger {
   readonly acceptedIn: WeakMap<object, NewCall[]>;
   readonly whereIs: WhereIs;
   readonly aside: AsidePaths;
+  readonly outages: Outages;
 }

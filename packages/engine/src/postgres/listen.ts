@@ -5,7 +5,6 @@
  * A first LISTEN that fails is treated like a later break: again, with growing pauses and jitter.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Sql } from "postgres";
 import { openListener } from "./connections.ts";
 
 /** How a listener is started. */
@@ -69,12 +68,12 @@ async function listenOnce(
   });
   const ended = AbortSignal.any([broken.signal, closing]);
   try {
-    await answered(sql, sql.unsafe(`listen ${channel}`));
+    await answered(sql.unsafe(`listen ${channel}`), ended);
     listening();
     onListening();
     while (!ended.aborted) {
       await sleep(checkMs, undefined, { signal: ended, ref: false }).catch(() => undefined);
-      if (!ended.aborted) await answered(sql, sql.unsafe("select 1"));
+      if (!ended.aborted) await answered(sql.unsafe("select 1"), ended);
     }
   } finally {
     // Not awaited: a connection that went silent would not answer its farewell either.
@@ -82,13 +81,11 @@ async function listenOnce(
   }
 }
 
-async function answered(sql: Sql, statement: PromiseLike<unknown>): Promise<void> {
-  const late = new AbortController();
-  await Promise.race([
-    statement,
-    sleep(checkTimeoutMs, undefined, { signal: late.signal, ref: false }).then(() => {
-      void sql.end({ timeout: 0 }).catch(() => undefined);
-      throw new Error(`The listening connection did not answer within ${checkTimeoutMs} ms.`);
-    }),
-  ]).finally(() => late.abort());
+/** Waits for an answer, for a while, and no longer than until the listening has ended: a connection that went silent answers nothing. */
+async function answered(statement: PromiseLike<unknown>, ended: AbortSignal): Promise<void> {
+  const done = new AbortController();
+  const late = sleep(checkTimeoutMs, undefined, { signal: AbortSignal.any([done.signal, ended]), ref: false }).then(() => {
+    throw new Error(`The listening connection did not answer within ${checkTimeoutMs} ms.`);
+  });
+  await Promise.race([statement, late]).finally(() => done.abort());
 }

@@ -2,7 +2,7 @@ import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
-import { openApplication, openControl } from "./connections.ts";
+import { openApplication, openControl, probe } from "./connections.ts";
 import { AsidePaths } from "./aside.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
@@ -10,6 +10,7 @@ import { whereIs } from "./join.ts";
 import { startKeeper } from "./keep.ts";
 import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrate.ts";
+import { watchForOutages } from "./outage.ts";
 import { reach } from "./reach.ts";
 import { type Report, reportBatch } from "./report.ts";
 import { learnArrayTypes } from "./sessions.ts";
@@ -48,18 +49,28 @@ const farewellMs = 500;
 
 /** Opens everything a Postgres engine needs; what was opened before a failure is closed again. */
 export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger> {
-  const { schema, delivery, migrate, listen, pollMs, onError, followers } = options;
+  const { schema, delivery, migrate, listen, pollMs, followers } = options;
+  let isClosing = false;
+  const onError = (error: unknown): void => {
+    if (!isClosing) options.onError(error);
+  };
   await using opening = new AsyncDisposableStack();
   // Loaded only where it is used: its package is optional.
   const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
   const arrays = await reach(url, () => learnArrayTypes(url, (sql) => migrateLedger(sql, { schema, migrate })));
-  const control = opening.adopt(openControl(url, arrays), (sessions) => sessions.end(farewellMs));
-  const application = opening.adopt(openApplication(url, arrays, options.max), (sessions) => sessions.end(farewellMs));
+  const connections = { url, arrays, isPooled: !listen };
+  const outages = opening.adopt(
+    watchForOutages((pid) => probe(connections, pid)),
+    (watch) => watch.close(),
+  );
+  const control = opening.adopt(openControl({ ...connections, outages }), (sessions) => sessions.end(farewellMs));
+  const application = opening.adopt(openApplication({ ...connections, outages }, options.max), (sessions) => sessions.end(farewellMs));
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
   const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
   const ledger: Ledger = {
+    url,
     schema,
     control,
     application,
@@ -69,8 +80,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     acceptedIn: new WeakMap(),
     whereIs: whereIs(schema, control),
     aside: new AsidePaths(),
+    outages,
   };
-  opening.adopt(startKeeper(ledger, onError), (keeper) => keeper.stop());
+  const keeper = opening.adopt(startKeeper(ledger, onError), (one) => one.stop());
 
   const closing = opening.move();
   return {
@@ -79,6 +91,11 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
     report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
-    close: () => closing.disposeAsync(),
+    async close() {
+      isClosing = true;
+      // Together: what the keeper and the poll have under way has no longer than everybody else, whether Postgres answers or not.
+      await Promise.all([keeper.stop(), wakes.close(), control.end(farewellMs), application.end(farewellMs)]);
+      await closing.disposeAsync();
+    },
   };
 }

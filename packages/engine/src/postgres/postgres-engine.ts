@@ -13,6 +13,7 @@ import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";
 import { commit } from "./commit.ts";
 import { minConnections } from "./connections.ts";
+import { startHeartbeat } from "./heartbeat.ts";
 import { extend } from "./lease.ts";
 import { openLedger } from "./open-ledger.ts";
 import { checkUrl } from "./reach.ts";
@@ -32,11 +33,17 @@ export interface PostgresEngineOptions {
   readonly schema?: string;
   /** What delivers the ids of runnable calls. Default `pgBoss()`. */
   readonly delivery?: DeliveryFactory;
-  /** Connections of this process at most; from 6. Five serve the engine, the rest `ctx.call.commit()`. Default 10. */
+  /**
+   * Connections of this process at most; from 6. Five serve the engine, the rest `ctx.call.commit()`. Default 10. Beside them there is
+   * one now and then while Postgres does not answer, or a resolver holds the event loop.
+   */
   readonly max?: number;
   /** `false`: create and change no tables, and refuse to start on a ledger that is not up to date. Default `true`. */
   readonly migrate?: boolean;
-  /** `false`: no LISTEN and no NOTIFY, for a pooler in transaction mode; results then come by the poll. Default `true`. */
+  /**
+   * `false`: no LISTEN and no NOTIFY, and nothing is set for a whole session, for a pooler in transaction mode; results then come by
+   * the poll. Default `true`.
+   */
   readonly listen?: boolean;
   /** Between two polls for what no wake told, in milliseconds; from 50. Default 1000. */
   readonly pollMs?: number;
@@ -48,6 +55,13 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
 
 /**
  * Keeps calls in Postgres (14 or later).
+ *
+ * No session keeps others waiting for ever. The engine's own statements wait five seconds for a lock and may leave a transaction idle for
+ * two. In the application's transactions (`ctx.call.commit()`, `engine.transaction()`) a statement may take five minutes, wait 30
+ * seconds for a lock, and be followed by 30 seconds in which nothing happens; `set local` raises that for one transaction.
+ *
+ * When Postgres is away, verbs are told so within seven seconds if it fell silent, within one if it was stopped, and at once as soon
+ * as that is known.
  *
  * @throws {InvalidOption} for a malformed option; `EngineSetupError` without a `url` in production. What can only be found out by
  *   connecting rejects the first verb.
@@ -93,6 +107,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
       await whileAvailable("vouch", () => vouch(ledger, request));
     },
     extend: async (attempts, leaseMs) => extend((await opened.get()).ledger, attempts, leaseMs),
+    heartbeat: (given) => startHeartbeat({ ...given, schema, onError, url: async () => (await opened.get()).ledger.url }),
     report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),
     commit: async (attempt, work) => commit((await opened.get()).ledger, attempt, work),

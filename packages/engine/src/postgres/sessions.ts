@@ -8,17 +8,26 @@
  * connection, which is refused a second one. When it breaks, what it was doing rejects, it is dropped, and the next user gets
  * another.
  */
-import { Socket, connect } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres, { type Options, type Sql } from "postgres";
+import type { Outages } from "./outage.ts";
+import { type SessionLimits, setLimits } from "./session-limits.ts";
+import { isAnswered, isUnanswered } from "./unavailable.ts";
+import { type SocketTarget, connectionError, wireOnce } from "./wire.ts";
 
 /** How sessions are made. */
 export interface SessionsOptions {
   readonly url: string;
   /** Sessions at once, at most. Whoever comes when all are in use waits for the first that is free. */
   readonly max: number;
-  /** For postgres.js, beyond what every session has. */
-  readonly connection: NonNullable<Options<Record<never, never>>["connection"]>;
+  /** What the server calls them. */
+  readonly applicationName: string;
+  readonly limits: SessionLimits;
+  /** Whether the connections are a pooler's, in transaction mode: then nothing may be set for a whole session. */
+  readonly isPooled: boolean;
+  /** Told of what the sessions meet, and refuses them during an outage; `null`: nobody. */
+  readonly outages: Outages | null;
   /** How arrays are read and written, as another session has learned it of the server. */
   readonly arrays: ArrayTypes;
 }
@@ -28,6 +37,8 @@ export type ArrayTypes = Pick<Sql["options"], "parsers" | "serializers">;
 
 /** A bounded number of sessions. */
 export interface Sessions {
+  /** The statement that begins a transaction. */
+  readonly begin: string;
   /** Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other. */
   use<TValue>(work: (session: Sql) => Promise<TValue>): Promise<TValue>;
   /** Waits `timeoutMs` for the sessions that are in use, and closes all. Further uses reject. */
@@ -40,6 +51,12 @@ interface Session {
   broken: boolean;
   /** Rejects when its connection closes. */
   readonly closed: Promise<never>;
+  /** Drops the connection, without a farewell: what it is used for rejects with this error. */
+  readonly destroy: (error: Error) => void;
+  /** Leaves the other end a moment to close the connection too. */
+  readonly farewell: () => void;
+  /** Starts or ends the watch for silence. */
+  readonly watch: (isInUse: boolean) => void;
 }
 
 /** Postgres is near: a connection that takes longer is not coming. */
@@ -47,14 +64,22 @@ const connectTimeoutSeconds = 5;
 
 /** Makes sessions; none is opened before it is used. */
 export function openSessions(options: SessionsOptions): Sessions {
+  const { outages } = options;
   const idle: Session[] = [];
   const inUse = new Set<Session>();
   const waiting: { take: (session: Session) => void; refuse: (error: Error) => void }[] = [];
   let ended = false;
   let drained = () => {};
+  outages?.onBegin((error) => {
+    for (const { refuse } of waiting.splice(0)) refuse(error);
+    for (const session of inUse) session.destroy(error);
+    for (const session of idle.splice(0)) void close(session);
+  });
 
   function acquire(): Session | Promise<Session> {
-    if (ended) throw closed("CONNECTION_ENDED");
+    if (ended) throw connectionError("CONNECTION_ENDED");
+    const refusal = outages?.refusal();
+    if (refusal) throw refusal;
     const found = idle.pop() ?? (inUse.size < options.max ? openSession(options) : null);
     if (found === null) return new Promise((take, refuse) => waiting.push({ take, refuse }));
     inUse.add(found);
@@ -83,18 +108,27 @@ export function openSessions(options: SessionsOptions): Sessions {
   }
 
   return {
+    begin: options.isPooled ? `begin; ${setLimits(options.limits, "local")}` : "begin",
     async use(work) {
       const session = await acquire();
+      session.watch(true);
       try {
         // postgres.js does not reject a statement that is sent between a socket's error and its close.
-        return await Promise.race([work(session.sql), session.closed]);
+        const value = await Promise.race([work(session.sql), session.closed]);
+        outages?.heard();
+        return value;
+      } catch (error) {
+        if (isUnanswered(error)) outages?.unheard(error);
+        if (isAnswered(error)) outages?.heard();
+        throw error;
       } finally {
+        session.watch(false);
         release(session);
       }
     },
     async end(timeoutMs) {
       ended = true;
-      for (const { refuse } of waiting.splice(0)) refuse(closed("CONNECTION_ENDED"));
+      for (const { refuse } of waiting.splice(0)) refuse(connectionError("CONNECTION_ENDED"));
       if (inUse.size > 0) {
         let timer: NodeJS.Timeout | undefined;
         await new Promise<void>((resolve) => {
@@ -130,9 +164,21 @@ export async function learnArrayTypes(url: string, work: (sql: Sql) => Promise<v
   }
 }
 
-function openSession({ url, connection, arrays }: SessionsOptions): Session {
+function openSession({ url, applicationName, limits, isPooled, arrays, outages }: SessionsOptions): Session {
   const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => undefined);
+  /** Of the server's process; not known behind a pooler. */
+  let pid: number | null = null;
+  const wire = wireOnce({
+    limitMs: limits.silenceMs,
+    async judge(silentMs) {
+      const error = connectionError("CONNECTION_SILENT");
+      // A pooler does not say which process of the server it was.
+      const isOver = outages === null || (pid === null && silentMs > limits.statementMs);
+      return isOver || (await outages.doubt(pid, error)) === "gone" ? error : null;
+    },
+    destroy: (error) => session.destroy(error),
+  });
   // postgres.js reads `socket` from its options, though its types do not say so.
   const once: Options<Record<never, never>> & { socket: (target: SocketTarget) => Promise<Socket> } = {
     max: 1,
@@ -144,47 +190,40 @@ function openSession({ url, connection, arrays }: SessionsOptions): Session {
     onnotice: () => undefined,
     onclose: () => {
       session.broken = true;
-      reject(closed("CONNECTION_CLOSED"));
+      reject(connectionError("CONNECTION_CLOSED"));
     },
-    connection,
-    socket: connectOnce(),
+    connection: { application_name: applicationName },
+    socket: wire.connect,
   };
   const sql = postgres(url, once);
   Object.assign(sql.options.parsers, arrays.parsers);
   Object.assign(sql.options.serializers, arrays.serializers);
-  const session: Session = { sql, broken: false, closed: promise };
-  return session;
-}
-
-interface SocketTarget {
-  readonly host: readonly string[];
-  readonly port: readonly number[];
-  /** Of a Unix socket; `false` or empty without one. */
-  readonly path?: string | false;
-}
-
-/**
- * Connects the first time, and gives every further time a socket that closes at once: postgres.js rejects what waits for a
- * connection only when one has closed under it. Nor is the first one waited for; what is written before it is connected is kept.
- */
-function connectOnce(): (target: SocketTarget) => Promise<Socket> {
-  let used = false;
-  return async ({ host, port, path }) => {
-    if (used) {
-      const refused = new Socket();
-      setImmediate(() => refused.destroy(closed("CONNECTION_CLOSED")));
-      return refused;
-    }
-    used = true;
-    const socket = typeof path === "string" && path !== "" ? connect(path) : connect(port[0] ?? 5432, host[0]);
-    // postgres.js takes the name that a certificate must have from here.
-    return Object.assign(socket, { host: host[0], port: port[0] });
+  const session: Session = {
+    sql,
+    broken: false,
+    closed: promise,
+    watch: wire.watch,
+    farewell: wire.farewell,
+    destroy(error) {
+      session.broken = true;
+      reject(error);
+      wire.destroy();
+    },
   };
+  if (!isPooled) {
+    // Not waited for: it goes ahead of the first statement.
+    sql.unsafe<{ pid: number }[]>(`${setLimits(limits, "session")}; select pg_backend_pid() as pid`).then(
+      // Of several statements there are several results, which the types do not say.
+      (results) => (pid = (results as unknown as { pid: number }[][]).at(-1)?.[0]?.pid ?? null),
+      () => undefined,
+    );
+  }
+  return session;
 }
 
 async function inTime<TValue>(connecting: PromiseLike<TValue>): Promise<TValue> {
   const late = new AbortController();
-  const refuse = sleep(2 * connectTimeoutSeconds * 1_000, undefined, { signal: late.signal }).then(() => {
+  const refuse = sleep((connectTimeoutSeconds + 1) * 1_000, undefined, { signal: late.signal }).then(() => {
     throw Object.assign(new Error("No connection was made in time."), { code: "CONNECT_TIMEOUT" });
   });
   try {
@@ -195,12 +234,7 @@ async function inTime<TValue>(connecting: PromiseLike<TValue>): Promise<TValue> 
   }
 }
 
-async function close({ sql }: Session): Promise<void> {
+async function close({ sql, farewell }: Session): Promise<void> {
   await sql.end({ timeout: 0 }).catch(() => undefined);
-}
-
-function closed(code: "CONNECTION_CLOSED" | "CONNECTION_ENDED"): Error {
-  return Object.assign(new Error(code === "CONNECTION_ENDED" ? "The sessions were ended." : "The session's connection has closed."), {
-    code,
-  });
+  farewell();
 }

@@ -14,16 +14,20 @@ export type Executor = Sql | TransactionSql;
  * meet the session's next user.
  */
 export function inTransaction<TValue>(sessions: Sessions, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
-  return sessions.use((session) => inTransactionOf(session, work));
+  return sessions.use((session) => inTransactionOf(session, work, sessions.begin));
 }
 
 /** As {@link inTransaction}, on a session that is at hand and nobody else uses. */
-export async function inTransactionOf<TValue>(session: Sql, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
+export async function inTransactionOf<TValue>(
+  session: Sql,
+  work: (transaction: TransactionSql) => Promise<TValue>,
+  begin = "begin",
+): Promise<TValue> {
   const { transaction, revoke } = revocable(session);
   try {
     // When it fails, so does every statement behind it.
     session
-      .unsafe("begin")
+      .unsafe(begin)
       .execute()
       .catch(() => undefined);
     const value = await work(transaction);

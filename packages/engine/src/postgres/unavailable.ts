@@ -6,11 +6,13 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineUnavailable } from "../engine-errors.ts";
+import { awayCode } from "./outage.ts";
 
 const connectionCodes = new Set([
   "CONNECTION_CLOSED",
   "CONNECTION_DESTROYED",
   "CONNECTION_ENDED",
+  "CONNECTION_SILENT",
   "CONNECT_TIMEOUT",
   "EAI_AGAIN",
   "ECONNREFUSED",
@@ -29,13 +31,28 @@ const connectionCodes = new Set([
  */
 const sqlStates = /^(?:08...|53...|57P0[1-5]|57014|55P03|40001|40P01|25006|25P03)$/;
 
+/** Of these, those with which a server says that it is about to go, or has not come yet. */
+const goneSqlStates = /^(?:08...|57P0[1-3])$/;
+
 /** Pauses before the second, third and fourth try, in milliseconds, each drawn from half to all of it. */
 const pausesMs = [30, 120, 400];
 
 /** Whether an error says that Postgres could not answer. */
 export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error);
-  return code !== null && (connectionCodes.has(code) || sqlStates.test(code));
+  return code !== null && (code === awayCode || connectionCodes.has(code) || sqlStates.test(code));
+}
+
+/** Whether an error says that Postgres is not there, or not for much longer; not whether a session was refused by ourselves. */
+export function isUnanswered(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== null && code !== "CONNECTION_ENDED" && (connectionCodes.has(code) || goneSqlStates.test(code));
+}
+
+/** Whether an error is an answer of Postgres, which is there to stay. */
+export function isAnswered(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== null && /^[0-9A-Z]{5}$/.test(code) && !isUnanswered(error);
 }
 
 /** Whether an error may be the fault of one row of a batch: Postgres answered, and refused the statement. */
@@ -47,7 +64,7 @@ export function isRefused(error: unknown): boolean {
  * Runs a repeatable act, repeating it through a short trouble.
  *
  * @param act what is done, for the message.
- * @throws {EngineUnavailable} after the fourth try; any other error at once, as it is.
+ * @throws {EngineUnavailable} after the fourth try, and at once during an outage; any other error at once, as it is.
  */
 export async function whileAvailable<TValue>(act: string, work: () => Promise<TValue>): Promise<TValue> {
   for (const pauseMs of [...pausesMs, null]) {
@@ -55,12 +72,14 @@ export async function whileAvailable<TValue>(act: string, work: () => Promise<TV
       return await work();
     } catch (error) {
       if (!isUnavailable(error)) throw error;
-      if (pauseMs === null || codeOf(error) === "CONNECTION_ENDED") throw new EngineUnavailable(act, error);
+      if (pauseMs === null || hopeless.has(codeOf(error))) throw new EngineUnavailable(act, error);
       await sleep(pauseMs * (0.5 + Math.random() / 2));
     }
   }
   throw new Error("unreachable");
 }
+
+const hopeless = new Set<string | null>(["CONNECTION_ENDED", awayCode]);
 
 function codeOf(error: unknown): string | null {
   if (typeof error !== "object" || error === null) return null;

@@ -11,11 +11,13 @@ import { claim } from "../../src/postgres/claim.ts";
 import { commit } from "../../src/postgres/commit.ts";
 import { expireDue } from "../../src/postgres/expire.ts";
 import { makeGate } from "../../src/postgres/gate.ts";
+import { openControl } from "../../src/postgres/connections.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { reapLost } from "../../src/postgres/reap.ts";
 import { settleBatch } from "../../src/postgres/settle.ts";
 import { whereIs } from "../../src/postgres/join.ts";
-import { learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
+import { watchForOutages } from "../../src/postgres/outage.ts";
+import { learnArrayTypes } from "../../src/postgres/sessions.ts";
 import { executorOf } from "../../src/postgres/transaction.ts";
 import type { Wakes } from "../../src/postgres/wake.ts";
 import { newCall } from "../new-call.ts";
@@ -73,7 +75,8 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
   const migrating = fixture.engine();
   await migrating.start();
   await migrating.stop();
-  const control = openSessions({ url, max: 4, connection: {}, arrays: await learnArrayTypes(url, async () => {}) });
+  const outages = watchForOutages(async () => "working");
+  const control = openControl({ url, arrays: await learnArrayTypes(url, async () => {}), isPooled: false, outages });
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const delivery = await pgBoss().open({ url, schema, migrate: false, database });
   let runnable = Promise.withResolvers<void>();
@@ -87,6 +90,7 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     close: async () => undefined,
   };
   const ledger: Ledger = {
+    url,
     schema,
     control,
     application: control,
@@ -96,6 +100,7 @@ async function ledgerWithoutKeeper(fixture: LedgerFixture) {
     acceptedIn: new WeakMap(),
     whereIs: whereIs(schema, control),
     aside: new AsidePaths(),
+    outages,
   };
   return {
     ledger,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { faultProxy } from "./fault-proxy.ts";
+import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
 

@@ -1,8 +1,9 @@
 import { describe, expect, inject, test } from "vitest";
+import { controlLimits } from "../../src/postgres/session-limits.ts";
 import { type Sessions, learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
 import { inTransaction } from "../../src/postgres/transaction.ts";
 import { isUnavailable } from "../../src/postgres/unavailable.ts";
-import { type FaultProxy, faultProxy } from "./fault-proxy.ts";
+import { type FaultProxy, faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 
 interface SessionsFixture extends AsyncDisposable {
   readonly sessions: Sessions;
@@ -13,7 +14,10 @@ async function sessionsFixture(max = 2): Promise<SessionsFixture> {
   await using opening = new AsyncDisposableStack();
   const proxy = opening.use(await faultProxy(inject("postgresUrl")));
   const arrays = await learnArrayTypes(proxy.url, async () => {});
-  const sessions = opening.adopt(openSessions({ url: proxy.url, max, connection: {}, arrays }), (one) => one.end(500));
+  const sessions = opening.adopt(
+    openSessions({ url: proxy.url, max, arrays, applicationName: "test", limits: controlLimits, isPooled: false, outages: null }),
+    (one) => one.end(500),
+  );
   const opened = opening.move();
   return { sessions, proxy, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }

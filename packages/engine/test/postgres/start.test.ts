@@ -1,6 +1,6 @@
 import { inject, describe, expect, test } from "vitest";
 import { postgresEngine } from "../../src/postgres/index.ts";
-import { faultProxy } from "./fault-proxy.ts";
+import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 import { newCall } from "../new-call.ts";
 import { ledgerFixture } from "./ledger-fixture.ts";
 

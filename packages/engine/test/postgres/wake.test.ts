@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
+import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 import { payloads } from "../../src/postgres/wake.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
+const patience = { timeout: 15_000 };
 const slowPoll = { pollMs: 3_600_000 };
 
 describe("wakes", () => {
@@ -31,6 +33,21 @@ describe("wakes", () => {
     const runnable = nextWake((wake) => worker.onRunnable(["default"], wake));
     await api.accept(newCall());
     await runnable;
+  });
+
+  test("a listener whose connection went silent listens again", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ ...slowPoll, url: proxy.url });
+    await engine.start();
+    const before = await listening(fixture, 1);
+    const looked = nextWake((wake) => engine.onRunnable(["default"], wake));
+    const brokenMs = performance.now();
+    proxy.silenceAll();
+    await looked;
+    expect(performance.now() - brokenMs).toBeLessThan(17_000);
+    // The server has not heard of the end of the old one.
+    await expect.poll(async () => (await listenerPids(fixture)).filter((pid) => !before.includes(pid)).length, patience).toBe(1);
   });
 
   test("with listen: false the poll finds what changed, and no connection listens", async () => {

@@ -15,13 +15,23 @@ export interface FaultProxy extends AsyncDisposable {
   cutAll(): void;
   /** `true`: bytes of either side vanish, and nothing is closed. */
   blackhole: boolean;
+  /** From now on the bytes of the connections there are vanish, and nothing is closed; new connections work. */
+  silenceAll(): void;
+  /** What Postgres's stop looks like: every connection is cut, and new ones are refused. */
+  stop(): Promise<void>;
+  /** Ends the stop, at the same port. */
+  restart(): Promise<void>;
+  /** The start-up parameters of the connections so far, as they were sent. */
+  readonly startUps: readonly ReadonlyMap<string, string>[];
 }
 
 /** Starts a proxy in front of the database at `url`. */
 export async function faultProxy(url: string): Promise<FaultProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
+  const silenced = new Set<Socket>();
   const traps: { statement: Buffer; sprung: () => void }[] = [];
+  const startUps: ReadonlyMap<string, string>[] = [];
   let connections = 0;
   let blackhole = false;
 
@@ -34,28 +44,37 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
       socket.on("error", () => undefined);
       socket.on("close", () => {
         sockets.delete(socket);
+        silenced.delete(socket);
         client.destroy();
         upstream.destroy();
       });
     }
+    client.once("data", (bytes) => startUps.push(startUpParameters(bytes)));
     client.on("data", (bytes) => {
-      if (blackhole) return;
+      if (blackhole || silenced.has(client)) return;
       const index = traps.findIndex(({ statement }) => bytes.includes(statement));
       if (index >= 0) answerIsLost = traps.splice(index, 1)[0]!.sprung;
       upstream.write(bytes);
     });
     upstream.on("data", (bytes) => {
-      if (blackhole) return;
+      if (blackhole || silenced.has(client)) return;
       if (answerIsLost === null) return void client.write(bytes);
       client.destroy();
       answerIsLost();
     });
   });
-  await listen(server);
+  await listen(server, 0);
+  const { port } = server.address() as AddressInfo;
 
   const own = new URL(url);
-  own.port = String((server.address() as AddressInfo).port);
+  own.port = String(port);
   own.hostname = "127.0.0.1";
+  async function stop(): Promise<void> {
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+
   return {
     url: own.href,
     get connections() {
@@ -69,16 +88,23 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
     set blackhole(lost) {
       blackhole = lost;
     },
-    async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
-      await new Promise((closed) => server.close(closed));
-    },
+    startUps,
+    silenceAll: () => sockets.forEach((socket) => silenced.add(socket)),
+    stop,
+    restart: () => listen(server, port),
+    [Symbol.asyncDispose]: stop,
   };
 }
 
-function listen(server: Server): Promise<void> {
+/** A start-up message is a length, a version, and then names and values, each ended by a zero byte. */
+function startUpParameters(bytes: Buffer): ReadonlyMap<string, string> {
+  const words = bytes.subarray(8).toString("utf8").split("\0");
+  return new Map(words.flatMap((word, index) => (index % 2 === 0 && word !== "" ? [[word, words[index + 1] ?? ""] as const] : [])));
+}
+
+function listen(server: Server, port: number): Promise<void> {
   return new Promise((listening, failed) => {
     server.once("error", failed);
-    server.listen(0, "127.0.0.1", listening);
+    server.listen(port, "127.0.0.1", listening);
   });
 }

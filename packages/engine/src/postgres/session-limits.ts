@@ -1,0 +1,39 @@
+/**
+ * How long a session may keep others waiting: the limits that the server holds, and the one that is held here.
+ *
+ * The server's are set by the session's first statement, not as start-up parameters, which a pooler refuses. Behind a pooler in
+ * transaction mode (`listen: false`) a session's settings would stay on a connection that others get next: there each transaction sets
+ * its own, in the same message as its `begin`, and single statements have the limit that is held here alone.
+ */
+
+/** See the file's head; all in milliseconds. */
+export interface SessionLimits {
+  /** For one statement. */
+  readonly statementMs: number;
+  /** For one wait for a lock. */
+  readonly lockMs: number;
+  /** For a transaction in which nothing happens: its process was stopped, or its connection has gone silent. */
+  readonly idleMs: number;
+  /** How long a session in use may say and hear nothing, before the server is asked what has become of it. */
+  readonly silenceMs: number;
+}
+
+/**
+ * The engine's own statements are short, but for those that carry the largest payloads. One process that freezes in its settle
+ * transaction must not hold a row for long, and a statement that waits for a lock fails and is repeated.
+ */
+export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000, idleMs: 2_000, silenceMs: 4_500 };
+
+/**
+ * Transactions that hold the application's writes: how long they take is the application's business, within reason. It may be silent
+ * while it thinks, so silence says nothing here before the server would have ended the session.
+ */
+export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 30_000, idleMs: 30_000, silenceMs: 301_000 };
+
+/** The limits as a statement for the session, or for the transaction that it stands in. */
+export function setLimits({ statementMs, lockMs, idleMs }: SessionLimits, scope: "session" | "local"): string {
+  const set = { statement_timeout: statementMs, lock_timeout: lockMs, idle_in_transaction_session_timeout: idleMs };
+  return Object.entries(set)
+    .map(([name, ms]) => `set ${scope} ${name} = ${ms}`)
+    .join("; ");
+}
