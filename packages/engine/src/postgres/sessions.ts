@@ -28,15 +28,18 @@ export type ArrayTypes = Pick<Sql["options"], "parsers" | "serializers">;
 
 /** A bounded number of sessions. */
 export interface Sessions {
-  /** Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other. */
-  use<TValue>(work: (session: Sql) => Promise<TValue>): Promise<TValue>;
+  /**
+   * Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other.
+   * After `discard` the session has no next user: for one that is in a state that nobody knows.
+   */
+  use<TValue>(work: (session: Sql, discard: () => void) => Promise<TValue>): Promise<TValue>;
   /** Waits `timeoutMs` for the sessions that are in use, and closes all. Further uses reject. */
   end(timeoutMs: number): Promise<void>;
 }
 
 interface Session {
   readonly sql: Sql;
-  /** Set when its connection has closed. */
+  /** Set when its connection has closed, or is to be. */
   broken: boolean;
   /** Rejects when its connection closes. */
   readonly closed: Promise<never>;
@@ -87,7 +90,7 @@ export function openSessions(options: SessionsOptions): Sessions {
       const session = await acquire();
       try {
         // postgres.js does not reject a statement that is sent between a socket's error and its close.
-        return await Promise.race([work(session.sql), session.closed]);
+        return await Promise.race([work(session.sql, () => void (session.broken = true)), session.closed]);
       } finally {
         release(session);
       }

@@ -29,7 +29,7 @@ async function make({ listen }: MakeOptions): Promise<EngineUnderTest<Transactio
   return {
     engine,
     open,
-    sweep: () => deleteRetained({ schema, control: { use: (work) => work(sql) } }),
+    sweep: () => deleteRetained({ schema, control: { use: (work) => work(sql, () => undefined) } }),
     effects: {
       async write(transaction, mark) {
         await transaction`insert into ${transaction(schema)}.effect values (${mark})`;
