@@ -10,7 +10,7 @@ import type { AttemptRef, Payload } from "../engine.ts";
 import type { Ledger } from "./ledger.ts";
 import { settledBefore, settleRows } from "./settle.ts";
 import { inTransaction } from "./transaction.ts";
-import { isUnavailable, whileAvailable } from "./unavailable.ts";
+import { isOfTheWork, isUnavailable, whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.commit`. */
 export async function commit<TValue>(
@@ -20,15 +20,20 @@ export async function commit<TValue>(
 ): Promise<TValue> {
   // Filled when everything but COMMIT itself has happened.
   const done: { value: TValue; output: Payload; limitedPath: string | null }[] = [];
+  const thrown: unknown[] = [];
   try {
     await inTransaction(ledger.application, async (transaction) => {
-      const result = await work(transaction);
+      const result = await work(transaction).catch((error: unknown) => {
+        thrown.push(error);
+        throw error;
+      });
       const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
       if (settled === undefined) throw new StaleAttempt(attempt);
       done.push({ ...result, limitedPath: settled.limited_path });
     });
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
+    // The very error that the work threw comes out of a transaction only if its connection lived.
+    if (!isUnavailable(error) || (thrown.includes(error) && isOfTheWork(error))) throw error;
     if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
   }
   ledger.wakes.changed([attempt.id]);
