@@ -142,8 +142,11 @@ function lookUp({ schema }: Ledger, sql: Executor, rows: readonly Row[]): Promis
   return sql<KnownCall[]>`
     select id, state, encode(key_hash, 'hex') as key_hash, encode(input_hash, 'hex') as input_hash
     from ${sql(schema)}.call
-    where id = any(${rows.map(({ call }) => call.id)}::uuid[])
-      or key_hash in (select decode(hex, 'hex') from unnest(${keys}::text[]) as hex)`;
+    where id in (
+      select id from ${sql(schema)}.call where id = any(${rows.map(({ call }) => call.id)}::uuid[])
+      union
+      select id from ${sql(schema)}.call where key_hash = any(array(select decode(hex, 'hex') from unnest(${keys}::text[]) as hex))
+    )`;
 }
 
 function existing({ call, keyHash, inputHash }: Row, known: readonly KnownCall[]): AcceptResult {

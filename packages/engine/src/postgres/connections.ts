@@ -18,6 +18,8 @@ export function openControl(url: string, arrays: ArrayTypes): Sessions {
     max: controlConnections,
     connection: {
       application_name: "raincheck",
+      // Whatever the role or the database says: what is read under a lock must be what was committed before it was had.
+      default_transaction_isolation: "read committed",
       statement_timeout: 15_000,
       lock_timeout: 5_000,
       idle_in_transaction_session_timeout: 2_000,

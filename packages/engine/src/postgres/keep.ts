@@ -9,22 +9,15 @@ import { expireDue } from "./expire.ts";
 import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";
 import { reapLost } from "./reap.ts";
-import { redeliver } from "./redeliver.ts";
+import { makeRedelivery } from "./redeliver.ts";
 import { deleteRetained } from "./retain.ts";
+import { whatIsDue } from "./what-is-due.ts";
 
 /** Between two passes, in milliseconds, drawn from 0.75 to 1.25 of it. With the lease it bounds how long a lost call stays lost. */
 const passMs = 400;
 
 /** Between two looks for lost deliveries, in milliseconds: in a backlog they cost more than the other passes and find nothing. */
 const redeliverMs = 2_000;
-
-interface Due {
-  readonly lost: boolean;
-  readonly expired: boolean;
-  readonly parked: boolean;
-  readonly undelivered: boolean;
-  readonly retained: boolean;
-}
 
 /** Keeps until stopped. */
 export interface Keeper {
@@ -35,6 +28,7 @@ export interface Keeper {
 /** Starts keeping. A pass that fails is left to the next one: its transaction changed nothing. */
 export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): Keeper {
   const stopping = new AbortController();
+  const redeliver = makeRedelivery(ledger);
 
   async function keep(): Promise<void> {
     let redeliverAtMs = 0;
@@ -47,7 +41,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
         if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
         if (due.undelivered && performance.now() >= redeliverAtMs) {
           redeliverAtMs = performance.now() + redeliverMs;
-          await redeliver(ledger);
+          await redeliver();
         }
       } catch (error) {
         if (!stopping.signal.aborted) onError(error);
@@ -63,18 +57,4 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
       return kept;
     },
   };
-}
-
-/** A running call is never parked; that it is asked lets the index of what is open, which leaves parked calls out, answer. */
-async function whatIsDue({ schema, control }: Ledger): Promise<Due> {
-  const [due] = await control.use(
-    (sql) => sql<Due[]>`
-    select
-      exists (select from ${sql(schema)}.call where state = 'running' and not parked and due_at < now()) as lost,
-      exists (select from ${sql(schema)}.call where expires_at <= now()) as expired,
-      exists (select from ${sql(schema)}.call where parked) as parked,
-      exists (select from ${sql(schema)}.call where state = 'queued' and not parked and due_at < now() - interval '2 seconds') as undelivered,
-      exists (select from ${sql(schema)}.call where state not in ('queued', 'running') and due_at < now()) as retained`,
-  );
-  return due ?? { lost: false, expired: false, parked: false, undelivered: false, retained: false };
 }
