@@ -93,8 +93,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/commit.ts`,
-        find: "const result = await work(transaction);",
-        replace: "const result = await inTransaction(ledger.control, work);",
+        find: "const result = await work(transaction).catch(",
+        replace: "const result = await inTransaction(ledger.control, work).catch(",
       },
     ],
     ...peaceful,
