@@ -11,6 +11,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly connections: number;
   /** Cuts the connection whose client sends `statement` next: after the server has answered, before the answer is passed on. */
   loseAnswerTo(statement: string): Promise<void>;
+  /** Spoils the next statement with these bytes on its way to the server, which then refuses it. The connection lives. */
+  spoil(statement: string): Promise<void>;
   /** Cuts every connection now. */
   cutAll(): void;
   /** `true`: bytes of either side vanish, and nothing is closed. */
@@ -32,6 +34,7 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
   const silenced = new Set<Socket>();
   const traps: { statement: Buffer; sprung: () => void }[] = [];
   const startUps: ReadonlyMap<string, string>[] = [];
+  const spoilers: { statement: Buffer; spoilt: () => void }[] = [];
   let connections = 0;
   let blackhole = false;
 
@@ -54,6 +57,12 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
       if (blackhole || silenced.has(client)) return;
       const index = traps.findIndex(({ statement }) => bytes.includes(statement));
       if (index >= 0) answerIsLost = traps.splice(index, 1)[0]!.sprung;
+      const spoiler = spoilers.findIndex(({ statement }) => bytes.includes(statement));
+      if (spoiler >= 0) {
+        const { statement, spoilt } = spoilers.splice(spoiler, 1)[0]!;
+        bytes.fill("?", bytes.indexOf(statement), bytes.indexOf(statement) + statement.length);
+        spoilt();
+      }
       upstream.write(bytes);
     });
     upstream.on("data", (bytes) => {
@@ -81,6 +90,7 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
       return connections;
     },
     loseAnswerTo: (statement) => new Promise((sprung) => traps.push({ statement: Buffer.from(statement), sprung })),
+    spoil: (statement) => new Promise((spoilt) => spoilers.push({ statement: Buffer.from(statement), spoilt })),
     cutAll: () => sockets.forEach((socket) => socket.destroy()),
     get blackhole() {
       return blackhole;

@@ -41,7 +41,9 @@ export const commitTheme = defineTheme("commit", {
   "a commit whose work throws rethrows that, and the attempt goes on": {
     async run(trial) {
       const attempt = await trial.running();
-      for (const refusal of [new Error("no"), null, "text", Object.freeze({ code: 1 })]) {
+      // Also errors that look like an engine's: the application's own files, hosts and time limits.
+      const coded = ["ENOENT", "ECONNREFUSED", "CONNECTION_CLOSED", "57014"].map((code) => Object.assign(new Error("no"), { code }));
+      for (const refusal of [new Error("no"), null, "text", Object.freeze({ code: 1 }), ...coded]) {
         const committing = trial.engine.commit(attempt, async () => {
           throw refusal;
         });

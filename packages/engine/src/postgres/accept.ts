@@ -192,13 +192,13 @@ async function lookUp({ schema }: Ledger, executor: SqlExecutor, rows: readonly 
     `with item as (
       select * from json_to_recordset($1::text::json) as item ("id" uuid, "keyHash" text)
     ), known as (
-      select call.id, state, key_hash, input_hash from item join "${schema}".call on call.id = item."id"
+      select id from "${schema}".call where id = any(array(select "id" from item))
       union
-      select call.id, state, key_hash, input_hash from item join "${schema}".call on call.key_hash = decode(item."keyHash", 'hex')
+      select id from "${schema}".call where key_hash = any(array(select decode("keyHash", 'hex') from item where "keyHash" is not null))
     )
     select coalesce(json_agg(json_build_object(
-      'id', id, 'state', state, 'keyHash', encode(key_hash, 'hex'), 'inputHash', encode(input_hash, 'hex')
-    )), '[]')::text from known`,
+      'id', call.id, 'state', call.state, 'keyHash', encode(call.key_hash, 'hex'), 'inputHash', encode(call.input_hash, 'hex')
+    )), '[]')::text from "${schema}".call where id in (select id from known)`,
     [JSON.stringify(rows.map(({ call, keyHash }) => ({ id: call.id, keyHash })))],
   );
   return answerOf(answer);

@@ -11,7 +11,7 @@ import { inApplication } from "./application.ts";
 import type { Ledger } from "./ledger.ts";
 import { controlLimits, setLimits } from "./session-limits.ts";
 import { settledBefore, settleRows } from "./settle.ts";
-import { isUnavailable, whileAvailable } from "./unavailable.ts";
+import { isOfTheWork, isUnavailable, whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.commit`. */
 export async function commit<TValue>(
@@ -21,9 +21,13 @@ export async function commit<TValue>(
 ): Promise<TValue> {
   // Filled when everything but COMMIT itself has happened.
   const done: { value: TValue; output: Payload; limitedPath: string | null }[] = [];
+  const thrown: unknown[] = [];
   try {
     await inApplication(ledger, async (transaction) => {
-      const result = await work(transaction);
+      const result = await work(transaction).catch((error: unknown) => {
+        thrown.push(error);
+        throw error;
+      });
       // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take. Not
       // waited for; when it fails, so does the statement behind it.
       transaction
@@ -35,7 +39,8 @@ export async function commit<TValue>(
       done.push({ ...result, limitedPath: settled.limited_path });
     });
   } catch (error) {
-    if (!isUnavailable(error)) throw error;
+    // The very error that the work threw comes out of a transaction only if its connection lived.
+    if (!isUnavailable(error) || (thrown.includes(error) && isOfTheWork(error))) throw error;
     if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
   }
   ledger.wakes.changed([attempt.id]);

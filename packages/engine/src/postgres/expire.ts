@@ -23,8 +23,8 @@ export async function expireDue({ schema, control, wakes, gate }: Ledger): Promi
         ended_at = now(),
         due_at = now() + retention_ms * interval '1 millisecond',
         expires_at = null
-      from due where call.id = due.id
-      returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path
+      where id = any(array(select id from due))
+      returning id, seq, attempt, case when concurrency is not null then path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'expired', now(), attempt from expired

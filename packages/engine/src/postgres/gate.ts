@@ -63,8 +63,8 @@ async function letIn({ schema, control, delivery, wakes }: GateOptions, paths: r
     const given = transaction`select unnest(${paths as string[]}::text[]) as path`;
     const rows = await transaction<{ id: string; queue: string; priority: number }[]>`
       with ${entrants(schema, transaction, given)}, entering as (
-        update ${transaction(schema)}.call set parked = false from entrant where call.id = entrant.id and call.parked
-        returning call.id, call.queue, call.priority
+        update ${transaction(schema)}.call set parked = false where id = any(array(select id from entrant)) and parked
+        returning id, queue, priority
       )
       select id, queue, priority from entering`;
     const deliveries = rows.map((row) => ({ ...row, delayMs: 0 }));

@@ -39,7 +39,7 @@ export async function reapLost(ledger: Ledger): Promise<void> {
 function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
   return sql<ReapedRow[]>`
     with lost as (
-      select id from ${sql(schema)}.call where state = 'running' and not parked and due_at < now() order by due_at limit ${passCalls} for update skip locked
+      select id from ${sql(schema)}.call where state = 'running' and due_at < now() order by due_at limit ${passCalls} for update skip locked
     ), reaped as (
       update ${sql(schema)}.call set
         state = case when crashes + 1 < ${limits.crashes} then 'queued' else 'failed' end,
@@ -50,9 +50,8 @@ function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
         ended_at = case when crashes + 1 < ${limits.crashes} then null else now() end,
         due_at = case when crashes + 1 < ${limits.crashes} then now() else now() + retention_ms * interval '1 millisecond' end,
         expires_at = case when crashes + 1 < ${limits.crashes} then deadline end
-      from lost where call.id = lost.id
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, call.state,
-        case when call.concurrency is not null then call.path end as limited_path
+      where id = any(array(select id from lost))
+      returning id, seq, attempt, queue, priority, state, case when concurrency is not null then path end as limited_path
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, case state when 'queued' then 'retrying' else 'failed' end, now(), attempt,

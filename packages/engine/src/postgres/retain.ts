@@ -19,8 +19,8 @@ export async function deleteRetained({
       where state not in ('queued', 'running') and due_at < now() and not cancelling
       order by due_at limit ${passCalls} for update skip locked
     ), gone as (
-      delete from ${sql(schema)}.call using old where call.id = old.id returning call.id
+      delete from ${sql(schema)}.call where id = any(array(select id from old)) returning id
     )
-    delete from ${sql(schema)}.event using gone where event.call_id = gone.id`,
+    delete from ${sql(schema)}.event where call_id = any(array(select id from gone))`,
   );
 }

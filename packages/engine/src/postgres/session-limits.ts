@@ -30,6 +30,9 @@ export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000
  */
 export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 30_000, idleMs: 30_000, silenceMs: 301_000 };
 
+/** Begins a transaction. Whatever the role or the database says: what is read under a lock must be what was committed before it was had. */
+export const begin = "begin isolation level read committed";
+
 /** The limits as a statement for the session, or for the transaction that it stands in. */
 export function setLimits({ statementMs, lockMs, idleMs }: SessionLimits, scope: "session" | "local"): string {
   const set = { statement_timeout: statementMs, lock_timeout: lockMs, idle_in_transaction_session_timeout: idleMs };

@@ -12,7 +12,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres, { type Options, type Sql } from "postgres";
 import type { Outages } from "./outage.ts";
-import { type SessionLimits, setLimits } from "./session-limits.ts";
+import { type SessionLimits, begin, setLimits } from "./session-limits.ts";
 import { isAnswered, isUnanswered } from "./unavailable.ts";
 import { type SocketTarget, connectionError, wireOnce } from "./wire.ts";
 
@@ -39,15 +39,18 @@ export type ArrayTypes = Pick<Sql["options"], "parsers" | "serializers">;
 export interface Sessions {
   /** The statement that begins a transaction. */
   readonly begin: string;
-  /** Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other. */
-  use<TValue>(work: (session: Sql) => Promise<TValue>): Promise<TValue>;
+  /**
+   * Runs `work` with a session that nobody else uses meanwhile. Its statements are sent in their order, without waiting for each other.
+   * After `discard` the session has no next user: for one that is in a state that nobody knows.
+   */
+  use<TValue>(work: (session: Sql, discard: () => void) => Promise<TValue>): Promise<TValue>;
   /** Waits `timeoutMs` for the sessions that are in use, and closes all. Further uses reject. */
   end(timeoutMs: number): Promise<void>;
 }
 
 interface Session {
   readonly sql: Sql;
-  /** Set when its connection has closed. */
+  /** Set when its connection has closed, or is to be. */
   broken: boolean;
   /** Rejects when its connection closes. */
   readonly closed: Promise<never>;
@@ -108,13 +111,13 @@ export function openSessions(options: SessionsOptions): Sessions {
   }
 
   return {
-    begin: options.isPooled ? `begin; ${setLimits(options.limits, "local")}` : "begin",
+    begin: options.isPooled ? `${begin}; ${setLimits(options.limits, "local")}` : begin,
     async use(work) {
       const session = await acquire();
       session.watch(true);
       try {
         // postgres.js does not reject a statement that is sent between a socket's error and its close.
-        const value = await Promise.race([work(session.sql), session.closed]);
+        const value = await Promise.race([work(session.sql, () => void (session.broken = true)), session.closed]);
         outages?.heard();
         return value;
       } catch (error) {

@@ -1,7 +1,9 @@
 /** The one file that opens transactions. */
 import type { Sql, TransactionSql } from "postgres";
 import type { SqlExecutor } from "../delivery/delivery.ts";
+import { begin as defaultBegin } from "./session-limits.ts";
 import type { Sessions } from "./sessions.ts";
+import { isUnavailable } from "./unavailable.ts";
 
 /** Where a statement can run: a session, or an open transaction. */
 export type Executor = Sql | TransactionSql;
@@ -11,17 +13,28 @@ export type Executor = Sql | TransactionSql;
  * the first statement, for a round trip is most of what a small statement costs.
  *
  * The transaction that `work` is handed refuses every statement once it is over: what a careless `work` leaves running must not
- * meet the session's next user.
+ * meet the session's next user. Nor must a transaction whose rollback failed: its session is given up.
+ *
+ * What `work` has thrown is thrown on as the same value, unless the connection broke before it was rolled back and the error may come
+ * of that: so such an error, if it is the same, is of `work`'s own making.
  */
 export function inTransaction<TValue>(sessions: Sessions, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
-  return sessions.use((session) => inTransactionOf(session, work, sessions.begin));
+  return sessions.use((session, discard) => inTransactionOf(session, work, { begin: sessions.begin, giveUp: discard }));
+}
+
+/** How a transaction is run on a session at hand. */
+export interface TransactionOptions {
+  /** The statement that begins it. Default: as a session without a pooler does. */
+  readonly begin?: string;
+  /** Called when the session may still be inside the transaction. Default: nothing is. */
+  readonly giveUp?: () => void;
 }
 
 /** As {@link inTransaction}, on a session that is at hand and nobody else uses. */
 export async function inTransactionOf<TValue>(
   session: Sql,
   work: (transaction: TransactionSql) => Promise<TValue>,
-  begin = "begin",
+  { begin = defaultBegin, giveUp = () => undefined }: TransactionOptions = {},
 ): Promise<TValue> {
   const { transaction, revoke } = revocable(session);
   try {
@@ -38,9 +51,18 @@ export async function inTransactionOf<TValue>(
     return value;
   } catch (error) {
     revoke();
-    await session.unsafe("rollback").catch(() => undefined);
-    throw error;
+    const isRolledBack = await session.unsafe("rollback").then(
+      () => true,
+      () => false,
+    );
+    if (isRolledBack) throw error;
+    giveUp();
+    throw isUnavailable(error) ? broken(error) : error;
   }
+}
+
+function broken(cause: unknown): Error {
+  return Object.assign(new Error("The transaction's connection broke.", { cause }), { code: "CONNECTION_CLOSED" });
 }
 
 /** What a delivery gets to run its own statements with. */
@@ -79,11 +101,31 @@ function revocable(session: Sql): { transaction: TransactionSql; revoke: () => v
     }
   }
 
-  const own: Readonly<Record<string, unknown>> = { savepoint, begin: undefined, reserve: undefined, end: undefined, close: undefined };
+  /** postgres.js sends a statement when it is first awaited, which may be later than it was made. */
+  function onlyInTime<TStatement>(statement: TStatement): TStatement {
+    if (!isStatement(statement)) return statement;
+    const handle = statement.handle.bind(statement);
+    return Object.assign(statement, {
+      handle() {
+        if (!statement.executed) refuseIfOver();
+        return handle();
+      },
+    });
+  }
+
+  const unsafe: Sql["unsafe"] = (...given) => onlyInTime(session.unsafe(...given));
+  const own: Readonly<Record<string, unknown>> = {
+    savepoint,
+    unsafe,
+    begin: undefined,
+    reserve: undefined,
+    end: undefined,
+    close: undefined,
+  };
   const transaction = new Proxy(session, {
     apply(target, self, args) {
       refuseIfOver();
-      return Reflect.apply(target, self, args);
+      return onlyInTime(Reflect.apply(target, self, args));
     },
     get(target, property, receiver) {
       refuseIfOver();
@@ -100,6 +142,11 @@ function revocable(session: Sql): { transaction: TransactionSql; revoke: () => v
       changed = null;
     },
   };
+}
+
+/** What postgres.js makes of a tagged template, as opposed to a piece for one; its types do not show how it is sent. */
+function isStatement(made: unknown): made is { readonly executed: boolean; handle(): unknown } {
+  return typeof made === "object" && made !== null && "handle" in made && "executed" in made;
 }
 
 type Work = (transaction: TransactionSql) => Promise<unknown>;

@@ -55,8 +55,21 @@ export function isAnswered(error: unknown): boolean {
   return code !== null && /^[0-9A-Z]{5}$/.test(code) && !isUnanswered(error);
 }
 
-/** Whether an error may be the fault of one row of a batch: Postgres answered, and refused the statement. */
+/**
+ * Whether an error that an application's work has thrown, and that {@link isUnavailable} knows, is its own all the same, given that its
+ * connection to Postgres lives: another host that refused it, a file that is not there, a time limit that it set to its statements.
+ */
+export function isOfTheWork(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== null && (connectionCodes.has(code) || code === "57014" || code === "55P03");
+}
+
+/**
+ * Whether an error may be the fault of one row of a batch: Postgres answered, and refused the statement; or it waited for a lock, which
+ * somebody holds on one of the rows.
+ */
 export function isRefused(error: unknown): boolean {
+  if (error instanceof EngineUnavailable) return codeOf(error.cause) === "55P03";
   return codeOf(error) !== null && !isUnavailable(error);
 }
 

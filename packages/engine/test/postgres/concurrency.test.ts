@@ -1,27 +1,19 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, test } from "vitest";
 import type { DeliveryFactory } from "../../src/delivery/delivery.ts";
-import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
 import type { ClaimedCall } from "../../src/engine.ts";
-import { AsidePaths } from "../../src/postgres/aside.ts";
 import { acceptBatch } from "../../src/postgres/accept.ts";
 import { cancel } from "../../src/postgres/cancel.ts";
 import { claim } from "../../src/postgres/claim.ts";
 import { commit } from "../../src/postgres/commit.ts";
 import { expireDue } from "../../src/postgres/expire.ts";
-import { makeGate } from "../../src/postgres/gate.ts";
-import { openControl } from "../../src/postgres/connections.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { reapLost } from "../../src/postgres/reap.ts";
 import { settleBatch } from "../../src/postgres/settle.ts";
-import { whereIs } from "../../src/postgres/join.ts";
-import { watchForOutages } from "../../src/postgres/outage.ts";
-import { learnArrayTypes } from "../../src/postgres/sessions.ts";
-import { executorOf } from "../../src/postgres/transaction.ts";
-import type { Wakes } from "../../src/postgres/wake.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, type LedgerFixture, ledgerFixture, nextWake } from "./ledger-fixture.ts";
+import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";
 
 const reader = { principal: "ada" };
 const claimMany = { ...claimOne, limit: 10 };
@@ -69,48 +61,11 @@ async function holdLock(
   };
 }
 
-/** A ledger in a process that keeps nothing: what is not done at once is not done. Disposing closes its pool. */
-async function ledgerWithoutKeeper(fixture: LedgerFixture) {
-  const { url, schema } = fixture;
-  const migrating = fixture.engine();
-  await migrating.start();
-  await migrating.stop();
-  const outages = watchForOutages(async () => "working");
-  const control = openControl({ url, arrays: await learnArrayTypes(url, async () => {}), isPooled: false, outages });
-  const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
-  const delivery = await pgBoss().open({ url, schema, migrate: false, database });
-  let runnable = Promise.withResolvers<void>();
-  const wakes: Wakes = {
-    changed: () => undefined,
-    runnable: (_queue, delayMs) => {
-      if (delayMs === 0) runnable.resolve();
-    },
-    runnableHere: () => undefined,
-    onCommit: () => null,
-    close: async () => undefined,
-  };
-  const ledger: Ledger = {
-    url,
-    schema,
-    control,
-    application: control,
-    delivery,
-    wakes,
-    gate: makeGate({ schema, control, delivery, wakes }),
-    acceptedIn: new WeakMap(),
-    whereIs: whereIs(schema, control),
-    aside: new AsidePaths(),
-    outages,
-  };
-  return {
-    ledger,
-    /** Resolves when a queue is said to have runnable calls now. */
-    nextRunnable() {
-      runnable = Promise.withResolvers();
-      return runnable.promise;
-    },
-    [Symbol.asyncDispose]: () => control.end(500),
-  };
+/** Who waits for a lock. */
+function waitingForLock(sql: Sql, name: string) {
+  return sql`
+    select from pg_locks
+    where locktype = 'advisory' and not granted and (classid::bigint << 32) | objid::bigint = hashtextextended(${name}, 0)`;
 }
 
 const endings: Record<string, (ledger: Ledger, attempt: ClaimedCall, sql: Sql) => Promise<unknown>> = {
@@ -170,20 +125,34 @@ test("what a claim parks while room is made is let in when both have happened", 
   const runnable = without.nextRunnable();
   await settleBatch(ledger, [{ attempt: attempt!, settlement: succeeded }]);
   // The gate has come to the lock.
-  await expect
-    .poll(
-      () => sql`
-        select from pg_locks
-        where locktype = 'advisory' and not granted
-          and (classid::bigint << 32) | objid::bigint = hashtextextended(${`${schema}:${limited.path}`}, 0)`,
-    )
-    .toHaveLength(1);
+  await expect.poll(() => waitingForLock(sql, `${schema}:${limited.path}`), { timeout: 15_000 }).toHaveLength(1);
   await release();
   await runnable;
   expect(await claim(ledger, claimMany)).toMatchObject([{ id: second.id }]);
 });
 
 describe("limited calls", () => {
+  test("a claim that has waited for its turn sees what began meanwhile, whatever isolation the role has by default", async () => {
+    await using fixture = await ledgerFixture();
+    const { sql, schema } = fixture;
+    const url = new URL(fixture.url);
+    url.searchParams.set("options", "-c default_transaction_isolation=serializable");
+    const engine = fixture.engine({ url: url.href });
+    const calls = [newCall({ path: "limited", concurrency: 1 }), newCall({ path: "limited", concurrency: 1 })];
+    // Accepted in a transaction, so that each has its delivery.
+    await engine.transaction(async (transaction) => {
+      for (const call of calls) await engine.accept(call, { transaction });
+    });
+    const release = await holdLock(fixture, "limited", async (claiming) => {
+      await claiming`delete from ${claiming(`${schema}_pgboss`)}.job where id = ${calls[0]!.id}`;
+      await claiming`update ${claiming(schema)}.call set state = 'running', due_at = now() + interval '1 hour' where id = ${calls[0]!.id}`;
+    });
+    const claiming = engine.claim(claimMany);
+    await expect.poll(() => waitingForLock(sql, `${schema}:limited`), { timeout: 15_000 }).toHaveLength(1);
+    await release();
+    expect(await claiming).toEqual([]);
+  });
+
   test(
     "a backlog of 10,000 is not in the way: another call is claimed at once, with one look into the queue",
     { timeout: 120_000 },
@@ -222,7 +191,7 @@ describe("limited calls", () => {
       expect(taken() - before).toBeLessThanOrEqual(16);
       if (claimed.length > 0) {
         expect(claimed).toMatchObject([{ id }]);
-        // 99 deliveries, 16 at a time; more where accepting took so long that the keeper has sent some again.
+        // 99 deliveries, 16 at a time; more if the keeper has sent some again meanwhile.
         expect(looks).toBeGreaterThanOrEqual(6);
         break;
       }

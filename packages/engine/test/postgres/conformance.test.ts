@@ -53,7 +53,7 @@ async function make(
   return {
     engine,
     open,
-    sweep: () => deleteRetained({ schema, control: { use: (work) => work(sql) } }),
+    sweep: () => deleteRetained({ schema, control: { use: (work) => work(sql, () => undefined) } }),
     effects: {
       async write(transaction, mark) {
         await transaction`insert into ${transaction(schema)}.effect values (${mark})`;

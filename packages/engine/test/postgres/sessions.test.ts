@@ -128,6 +128,17 @@ describe("a transaction of a session", () => {
     expect(() => late?.()).toThrow("This transaction is over");
   });
 
+  test("refuses statements that were made in time and are awaited when it is over", async () => {
+    await using fixture = await sessionsFixture();
+    const late = await inTransaction(fixture.sessions, async (sql) => {
+      const sent = sql`select 1 as one`.execute();
+      return { sent, tagged: sql`select 1`, unsafe: sql.unsafe("select 1") };
+    });
+    expect(await late.sent).toEqual([{ one: 1 }]);
+    await expect(async () => await late.tagged).rejects.toThrow("This transaction is over");
+    await expect(async () => await late.unsafe).rejects.toThrow("This transaction is over");
+  });
+
   test("is rolled back when a statement failed, even if its failure was caught", async () => {
     await using fixture = await sessionsFixture();
     const work = inTransaction(fixture.sessions, async (sql) => {
@@ -135,6 +146,20 @@ describe("a transaction of a session", () => {
       return "never mind";
     });
     await expect(work).rejects.toThrow("was rolled back");
+  });
+
+  test("whose rollback fails is not what the session's next user finds itself in", async () => {
+    await using fixture = await sessionsFixture(1);
+    const { sessions, proxy } = fixture;
+    const spoilt = proxy.spoil("rollback");
+    const work = inTransaction(sessions, async (sql) => {
+      await sql`create temporary table stray ()`;
+      throw new Error("changed my mind");
+    });
+    const next = sessions.use((sql) => sql`select to_regclass('stray') as stray`);
+    await expect(work).rejects.toThrow("changed my mind");
+    await spoilt;
+    expect(await next).toEqual([{ stray: null }]);
   });
 
   test("takes back to a savepoint what failed behind it, and keeps the rest", async () => {

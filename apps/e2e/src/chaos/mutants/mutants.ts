@@ -93,8 +93,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/commit.ts`,
-        find: "const result = await work(transaction);",
-        replace: "const result = await ledger.control.use((sql) => work(sql as unknown as TransactionSql));",
+        find: "const result = await work(transaction).catch(",
+        replace: "const result = await ledger.control.use((sql) => work(sql as unknown as TransactionSql)).catch(",
       },
     ],
     ...peaceful,

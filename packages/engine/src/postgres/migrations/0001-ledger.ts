@@ -40,7 +40,8 @@ export const ledger = (schema: string): string => `
   );
 
   create unique index call_key on ${schema}.call (key_hash) where key_hash is not null;
-  create index call_open on ${schema}.call (due_at) where state in ('queued', 'running') and not parked;
+  create index call_queued on ${schema}.call (due_at) where state = 'queued' and not parked;
+  create index call_running on ${schema}.call (due_at) where state = 'running';
   create index call_parked on ${schema}.call (path, queue, priority desc, created_at, id) where parked;
   create index call_limited on ${schema}.call (path, state, queue, priority desc)
     where concurrency is not null and state in ('queued', 'running') and not parked;
