@@ -136,8 +136,8 @@ export const concurrencyTheme = defineTheme("concurrency", {
           comesBack: true,
         },
         cancel: { end: (attempt) => trial.engine.cancel(attempt.id, trial.owner, null) },
-        expiry: { given: { deadlineMs: 500 }, end: (attempt) => trial.until(attempt.id, "expired") },
-        loss: { leaseMs: 300, end: (attempt) => trial.until(attempt.id, "queued"), comesBack: true },
+        expiry: { given: { deadlineMs: 2_500 }, end: (attempt) => trial.until(attempt.id, "expired") },
+        loss: { leaseMs: 2_000, end: (attempt) => trial.until(attempt.id, "queued"), comesBack: true },
       };
       await Promise.all(
         Object.entries(ways).map(async ([name, { given, leaseMs = longLeaseMs, end, comesBack = false }]) => {
