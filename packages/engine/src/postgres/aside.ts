@@ -15,12 +15,25 @@ import type { Sessions } from "./sessions.ts";
 import { type Executor, inTransaction } from "./transaction.ts";
 import type { Wakes } from "./wake.ts";
 
+/** A queue, and a path of which it has calls aside. */
+export interface PathAside {
+  readonly queue: string;
+  readonly path: string;
+}
+
 /** The hint; see the file's head. */
 export class AsidePaths {
   #byQueue = new Map<string, Set<string>>();
+  /** What was noted since the keeper last began to look. */
+  #noted: PathAside[] = [];
 
-  /** Calls of this path have been set aside. */
-  note(queue: string, path: string): void {
+  /** Calls of this path have been set aside, and that is committed. */
+  note(pair: PathAside): void {
+    this.#noted.push(pair);
+    this.#add(pair);
+  }
+
+  #add({ queue, path }: PathAside): void {
     const paths = this.#byQueue.get(queue) ?? new Set();
     this.#byQueue.set(queue, paths.add(path));
   }
@@ -35,14 +48,16 @@ export class AsidePaths {
   }
 
   /**
-   * Takes over what the ledger has.
+   * Takes over what the ledger has. What is noted while it is asked may have been committed too late for its answer, and is kept.
    *
    * @returns the queues with a path that was not known to have any.
    */
-  replace(pairs: readonly { readonly queue: string; readonly path: string }[]): Set<string> {
+  async refresh(ask: () => Promise<readonly PathAside[]>): Promise<Set<string>> {
+    this.#noted = [];
+    const pairs = await ask();
     const before = this.#byQueue;
     this.#byQueue = new Map();
-    for (const { queue, path } of pairs) this.note(queue, path);
+    for (const pair of [...pairs, ...this.#noted]) this.#add(pair);
     return new Set(pairs.filter(({ queue, path }) => before.get(queue)?.has(path) !== true).map(({ queue }) => queue));
   }
 }
@@ -97,7 +112,8 @@ export async function takeAside(
   return rows.map(({ id }) => id);
 }
 
-interface SetAside {
+/** A call that was set aside. */
+export interface SetAside extends PathAside {
   readonly id: string;
   /** `null`: the call is not limited. */
   readonly limited_path: string | null;
@@ -105,13 +121,13 @@ interface SetAside {
 
 /** Sets aside, of calls whose deliveries were taken, those for which the claim has no place. */
 export async function setAside(
-  { schema, aside }: Pick<Parts, "schema" | "aside">,
+  { schema }: Pick<Parts, "schema">,
   sql: TransactionSql,
   { ids, places }: { ids: readonly string[]; places: Places },
 ): Promise<SetAside[]> {
   const { withheld } = places;
   if (withheld.length === 0 || ids.length === 0) return [];
-  const rows = await sql<(SetAside & { queue: string; path: string })[]>`
+  return sql<SetAside[]>`
     with withheld as (
       select * from unnest(
         ${withheld.map(({ path }) => path)}::text[], ${withheld.map(({ path }) => places.of(path, ids.length))}::int[],
@@ -131,13 +147,11 @@ export async function setAside(
       end
     from ranked where call.id = ranked.id and ranked.place > ranked.places and state = 'queued'
     returning call.id, call.queue, call.path, case when call.concurrency is not null then call.path end as limited_path`;
-  for (const { queue, path } of rows) aside.note(queue, path);
-  return rows;
 }
 
 /** Brings the hint up to date, and wakes the claimers of this process where there is something new. */
 export async function lookAside({ schema, control, aside, wakes }: Parts): Promise<void> {
-  const known = aside.replace(await control.use((sql) => pairsAside(sql, schema)));
+  const known = await aside.refresh(() => control.use((sql) => pairsAside(sql, schema)));
   for (const queue of known) wakes.runnableHere(queue);
 }
 
@@ -159,9 +173,9 @@ export async function vouch({ schema, control }: Pick<Parts, "schema" | "control
 }
 
 /** Each queue and path that has calls aside, found from one to the next, however many there are of each. */
-async function pairsAside(sql: Executor, schema: string): Promise<{ queue: string; path: string }[]> {
+async function pairsAside(sql: Executor, schema: string): Promise<PathAside[]> {
   const isAside = sql`state = 'queued' and aside_attempt = attempt`;
-  return sql<{ queue: string; path: string }[]>`
+  return sql<PathAside[]>`
     with recursive pair (queue, path) as (
       (select queue, path from ${sql(schema)}.call where ${isAside} order by queue, path limit 1)
       union all

@@ -6,7 +6,7 @@
 import type { TransactionSql } from "postgres";
 import type { ClaimedCall, ClaimRequest } from "../engine.ts";
 import { admit } from "./admit.ts";
-import { Places, setAside, takeAside } from "./aside.ts";
+import { Places, type SetAside, setAside, takeAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
 import { cancelLeft } from "./pass-on-cancels.ts";
 import { executorOf, inTransaction } from "./transaction.ts";
@@ -29,10 +29,11 @@ interface ClaimedRow {
 /** See `Engine.claim`. */
 export async function claim(ledger: Ledger, request: ClaimRequest): Promise<ClaimedCall[]> {
   await whileAvailable("claim", () => ledger.delivery.prepare(request.queues));
-  const { claimed, left, unseen, unfinished } = await whileAvailable("claim", () =>
+  const { claimed, left, aside, unseen, unfinished } = await whileAvailable("claim", () =>
     inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
   );
   if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
+  for (const pair of aside) ledger.aside.note(pair);
   void ledger.gate.open(unseen);
   void cancelLeft(ledger, left);
   for (const queue of unfinished) ledger.wakes.runnable(queue, 0);
@@ -46,6 +47,8 @@ interface Claim {
   readonly claimed: ClaimedCall[];
   /** Of the calls that were delivered, those that did not begin. */
   readonly left: string[];
+  /** Of the calls that were delivered, those that were set aside. */
+  readonly aside: SetAside[];
   /** Paths whose gate is to be opened after the commit. */
   readonly unseen: string[];
   /** Queues that gave nothing but dropped deliveries until the claim broke off: who claims is woken to go on. */
@@ -57,6 +60,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
   const unseen: string[] = [];
   const unfinished: string[] = [];
   const taken: string[] = [];
+  const aside: SetAside[] = [];
   const places = new Places(request);
   let holdsLocks = false;
 
@@ -77,8 +81,8 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
   }
 
   for (const queue of request.queues) {
-    const aside = await takeAside(ledger, transaction, { queue, limit: request.limit - claimed.length, places });
-    if (aside.length > 0) await begin(aside);
+    const earlier = await takeAside(ledger, transaction, { queue, limit: request.limit - claimed.length, places });
+    if (earlier.length > 0) await begin(earlier);
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
     let more = true;
     for (let round = 0; more && claimed.length < request.limit; round += 1) {
@@ -92,6 +96,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
       if (ids.length === 0) break;
       taken.push(...ids);
       const beginning = setAside(ledger, transaction, { ids, places }).then(async (withheld) => {
+        aside.push(...withheld);
         // The entrance that a limited call leaves unused is another's of its path.
         unseen.push(...withheld.flatMap(({ limited_path }) => limited_path ?? []));
         const left = ids.filter((id) => !withheld.some((one) => one.id === id));
@@ -101,7 +106,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
     }
   }
   const begun = new Set(claimed.map(({ id }) => id));
-  return { claimed, left: taken.filter((id) => !begun.has(id)), unseen, unfinished };
+  return { claimed, left: taken.filter((id) => !begun.has(id)), aside, unseen, unfinished };
 }
 
 interface Marking {

@@ -52,7 +52,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   void ledger.gate.open(settled.map((row) => row.limited_path));
   const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
   for (const { id, queue, path } of settled) {
-    if (unknown.has(id)) ledger.aside.note(queue, path);
+    if (unknown.has(id)) ledger.aside.note({ queue, path });
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
   }

@@ -98,8 +98,12 @@ async function sweepPoint(system: System, stage: Stage, armed: Arming): Promise<
   const calls = Promise.all(Array.from({ length: callsOfScenario }, (_, number) => play(stage, scenario(stage, number))));
   if (isReap) {
     // An attempt is reaped only where one was lost: a worker is killed whose slots are full by then.
+    const { child } = system.workers[0]!;
     await sleep(longMs / 2);
-    system.workers[0]!.child.signal("SIGKILL");
+    child.signal("SIGKILL");
+    // The one that takes its place reaps too, and would do so unharmed.
+    await child.next();
+    child.send(armed);
   }
   const late = AbortSignal.any([stage.signal, AbortSignal.timeout(scenarioMs)]);
   const hit = await hitOf(armed.hit, late);

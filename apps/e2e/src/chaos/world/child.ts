@@ -7,6 +7,8 @@ export interface Child {
   readonly name: string;
   /** Resolves, with what it said, when the process that now runs has said that it is ready. */
   ready(): Promise<unknown>;
+  /** Resolves when the process after the one that runs is ready. */
+  next(): Promise<unknown>;
   /** Sends a signal; `false` when no process is there to take it. */
   signal(signal: NodeJS.Signals): boolean;
   /** Tells the process that now runs something; it is lost when none is there. */
@@ -41,18 +43,19 @@ export function startChild(options: ChildOptions): Child {
   let endExpected = false;
   let ready: Promise<unknown>;
   let running: ChildProcess;
-  let incarnation = 0;
+  const nextReady: ((said: unknown) => void)[] = [];
 
   function start(): void {
     endExpected = false;
-    incarnation += 1;
     running = fork(options.file, {
-      env: { ...process.env, ...options.env, CHAOS_NAME: name, CHAOS_INCARNATION: String(incarnation) },
+      env: { ...process.env, ...options.env, CHAOS_NAME: name },
       execArgv: ["--expose-gc", "--unhandled-rejections=strict", ...options.preload.flatMap((module) => ["--import", module])],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
+    const waiting = nextReady.splice(0);
     const message = once(running, "message").then(([said]: unknown[]) => {
       options.onReady(said);
+      for (const resolve of waiting) resolve(said);
       return said;
     });
     const ended = once(running, "exit");
@@ -71,6 +74,7 @@ export function startChild(options: ChildOptions): Child {
   return {
     name,
     ready: () => ready,
+    next: () => new Promise((resolve) => nextReady.push(resolve)),
     signal: (signal) => running.exitCode === null && running.signalCode === null && running.kill(signal),
     send: (message) => void (running.connected && running.send(message)),
     expectEnd: () => void (endExpected = true),
