@@ -40,7 +40,7 @@ export interface ChaosOptions {
 
 const workers = 3;
 /** Calls that the clients have open at once. */
-const callsAtOnce = 48;
+const callsAtOnce = 128;
 /** How long after the last fault every call must have ended. */
 const quietMs = 30_000;
 

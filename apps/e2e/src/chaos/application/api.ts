@@ -1,4 +1,5 @@
 /** The API process under fire. Its engine starts with the first request. It ends when the channel to its starter closes. */
+import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
 import { appRouter, engine, environment } from "./raincheck.ts";
@@ -7,6 +8,7 @@ const server = createHTTPServer({
   router: appRouter,
   createContext: ({ req }) => ({ user: String(req.headers["x-user"] ?? "") }),
 });
+flushCompileCache();
 server.listen(0, "127.0.0.1", () => process.send?.({ port: (server.address() as AddressInfo).port }));
 
 const heapEachMs = 1_000;

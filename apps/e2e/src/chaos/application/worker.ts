@@ -1,4 +1,5 @@
 /** A worker process under fire. It ends by SIGTERM, as in production, or when the channel to its starter closes. */
+import { flushCompileCache } from "node:module";
 import { runWorker } from "@raincheck/worker";
 import { engine, environment, raincheck } from "./raincheck.ts";
 
@@ -12,6 +13,7 @@ const worker = await runWorker({
     if (event === "result-stale" && call !== undefined) environment.note({ kind: "fenced", id: call.id, attempt: call.attempt });
   },
 });
+flushCompileCache();
 process.send?.({ ready: true });
 // The channel must not keep a worker alive that has stopped.
 process.channel?.unref();

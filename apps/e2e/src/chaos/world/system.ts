@@ -65,7 +65,12 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const child = startChild({
       name,
       file: new URL(`../application/${file}`, import.meta.url),
-      env: { ...options.env, ...environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }) },
+      // Half of what a process takes to start is compiling, and processes are started all the time.
+      env: {
+        NODE_COMPILE_CACHE: join(historyDirectory, "compiled"),
+        ...options.env,
+        ...environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }),
+      },
       preload: options.preload,
       note,
       mayDie: (signal) => signal === "SIGKILL" && (options.anyMayBeKilled || file === "worker.ts"),
