@@ -117,6 +117,14 @@ describe("a start", () => {
     await expect(aborted).rejects.toBe("never began");
   });
 
+  it("refuses options that are none, before anything is sent", async () => {
+    await using served = await serve({ transport: "HTTP and SSE" });
+    // @ts-expect-error options are an object, or left out
+    const start = createDeferClient(served.trpc).reports.make({ year: 2001 }, null);
+    await expect(start).rejects.toMatchObject({ _tag: "InvalidOption", option: "options" });
+    expect(served.script.starts).toEqual([]);
+  });
+
   it.each([
     ["FormData", new FormData()],
     ["Blob", new Blob([])],

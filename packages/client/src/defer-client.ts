@@ -71,6 +71,7 @@ function attach(maker: HandleMaker, path: string, handle: CallId | HandleJson): 
 }
 
 async function defer(maker: HandleMaker, { path, input, options = {} }: Deferral): Promise<Handle> {
+  if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of start options");
   const { signal, ...startOptions } = options;
   const { id, created } = await startCall(maker.channel, { path, input, options: startOptions, signal });
   return createHandle(maker, { id, path }, { fresh: created });

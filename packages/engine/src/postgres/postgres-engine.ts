@@ -51,6 +51,17 @@ export interface PostgresEngineOptions {
   readonly onError?: (error: unknown) => void;
 }
 
+const knownOptions: readonly string[] = [
+  "url",
+  "schema",
+  "delivery",
+  "max",
+  "migrate",
+  "listen",
+  "pollMs",
+  "onError",
+] satisfies (keyof PostgresEngineOptions)[];
+
 const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
 
 /**
@@ -63,11 +74,13 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  * When Postgres is away, verbs are told so within seven seconds if it fell silent, within one if it was stopped, and at once as soon
  * as that is known.
  *
- * @throws {InvalidOption} for a malformed option; `EngineSetupError` without a `url` in production. What can only be found out by
+ * @throws {InvalidOption} for a malformed or unknown option; `EngineSetupError` without a `url` in production. What can only be found out by
  *   connecting rejects the first verb.
  */
 export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql, CallerTransaction> {
   const { schema = "raincheck", delivery = pgBoss(), migrate = true, listen = true, onError = () => undefined } = options;
+  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
+  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", `one of ${knownOptions.join(", ")}`);
   if (!schemaPattern.test(schema))
     throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");
   const max = wholeNumber(options.max ?? 10, "max", { min: minConnections, max: 1_000 });

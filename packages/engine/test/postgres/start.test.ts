@@ -79,6 +79,7 @@ describe("starting", () => {
     [{ schema: `a"; drop table x` }, "Invalid schema"],
     [{ max: 2 }, "Invalid max"],
     [{ pollMs: 0 }, "Invalid pollMs"],
+    [{ shcema: "x" }, "Invalid shcema"],
   ])("the options %o are refused where they are written", (options, words) => {
     expect(() => postgresEngine({ url: "postgres://localhost/x", ...options })).toThrow(words);
   });
