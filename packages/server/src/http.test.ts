@@ -1,7 +1,7 @@
 import { EngineFull, EngineUnavailable } from "@raincheck/engine";
 import { limits } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 
 import { runNext, serve } from "../test/support/attempt-driver.ts";
@@ -124,7 +124,22 @@ describe("over HTTP", () => {
     const { status, body } = await post("flights.double", -1, { prefer: "respond-async, wait=20" });
     expect(status).toBe(500);
     expect(JSON.stringify(body)).not.toContain("secret");
-    expect(body.error).toMatchObject({ data: { code: "INTERNAL_SERVER_ERROR" } });
+    expect(body.error).toMatchObject({
+      data: { code: "INTERNAL_SERVER_ERROR" },
+      message: expect.stringMatching(/\(call [0-9a-f-]{36}, code INTERNAL_SERVER_ERROR, errorId [0-9a-f-]{36}\)$/) as string,
+    });
+  });
+
+  test("when the wait is over and the call runs, the answer says so", async () => {
+    const { post, server, engine } = await app();
+    await using _ = server;
+    const answer = post("flights.double", 4, { prefer: "respond-async, wait=1" });
+    await vi.waitFor(
+      async () => expect(await engine.claim({ worker: "test", queues: ["default"], limit: 1, leaseMs: 60_000 })).toHaveLength(1),
+      { timeout: 15_000, interval: 5 },
+    );
+    const { status, body } = await answer;
+    expect([status, body.result!.data]).toMatchObject([202, { state: "running" }]);
   });
 
   test("when the wait is over the accepted call is the answer", async () => {

@@ -2,6 +2,7 @@
  * Deferred calls for plain HTTP clients, with standard headers: `Prefer: respond-async, wait=N` (RFC 7240) and
  * `Idempotency-Key`. An accepted call answers `202 Accepted` with `Location`, `Preference-Applied` and `Retry-After`.
  */
+import type { CallRecord } from "@raincheck/engine";
 import { type CallMode, limits } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
 import { TRPC_ERROR_CODES_BY_KEY, type TRPC_ERROR_CODE_KEY } from "@trpc/server/rpc";
@@ -81,16 +82,24 @@ export async function answerWithin(
   const { call, reader } = accepted;
   if (preferences.waitMs === 0) return call;
   const record = await forCaller(() => awaitEnd(core.engine, call.id, { reader, timeoutMs: preferences.waitMs, signal }));
-  if (record === null || record.endedAt === null) return call;
+  if (record === null) return call;
+  if (record.endedAt === null) {
+    const now = { ...call, state: record.state };
+    core.acceptedAnswers.add(now);
+    return now;
+  }
   try {
     return outputOf(record, core.bound().codecs.output);
   } catch (ended) {
-    throw endedError(ended);
+    throw endedError(ended, record);
   }
 }
 
-/** The tRPC error of a call that ended without an output, for a client that waited for it. */
-function endedError(ended: unknown): unknown {
+/**
+ * The tRPC error of a call that ended without an output, for a client that waited for it. Of a failure tRPC's error carries a message
+ * alone, so its code, the id under which it is logged, and the call stand there.
+ */
+function endedError(ended: unknown, { id, failure }: CallRecord): unknown {
   const code = readSafely(ended, "code");
   const message = readSafely(ended, "message");
   if (typeof code !== "string" || typeof message !== "string") return ended;
@@ -100,9 +109,14 @@ function endedError(ended: unknown): unknown {
       : readSafely(ended, "_tag") === "CallCancelled"
         ? "CONFLICT"
         : "INTERNAL_SERVER_ERROR";
+  const named = [
+    `call ${id}`,
+    ...(failure === null ? [] : [`code ${failure.code}`]),
+    ...(failure?.errorId ? [`errorId ${failure.errorId}`] : []),
+  ];
   return new TRPCError({
     code: Object.hasOwn(TRPC_ERROR_CODES_BY_KEY, code) ? (code as TRPC_ERROR_CODE_KEY) : fallback,
-    message,
+    message: `${message} (${named.join(", ")})`,
     cause: ended,
   });
 }
