@@ -18,8 +18,23 @@ export type Executor = Sql | TransactionSql;
  * What `work` has thrown is thrown on as the same value, unless the connection broke before it was rolled back and the error may come
  * of that: so such an error, if it is the same, is of `work`'s own making.
  */
-export function inTransaction<TValue>(sessions: Sessions, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
-  return sessions.use((session, discard) => inTransactionOf(session, work, { begin: sessions.begin, giveUp: discard }));
+export async function inTransaction<TValue>(sessions: Sessions, work: (transaction: TransactionSql) => Promise<TValue>): Promise<TValue> {
+  const outcome = await sessions.use(async (session, discard): Promise<{ value: TValue } | { error: unknown }> => {
+    let isGivenUp = false;
+    function giveUp(): void {
+      isGivenUp = true;
+      discard();
+    }
+    try {
+      return { value: await inTransactionOf(session, work, { begin: sessions.begin, giveUp }) };
+    } catch (error) {
+      if (isGivenUp) throw error;
+      // Postgres has answered, to the rollback: the sessions must not take for an outage what `work` has met elsewhere.
+      return { error };
+    }
+  });
+  if ("error" in outcome) throw outcome.error;
+  return outcome.value;
 }
 
 /** How a transaction is run on a session at hand. */

@@ -1,4 +1,5 @@
 import { describe, expect, inject, test } from "vitest";
+import { watchForOutages } from "../../src/postgres/outage.ts";
 import { controlLimits } from "../../src/postgres/session-limits.ts";
 import { type Sessions, learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
 import { inTransaction } from "../../src/postgres/transaction.ts";
@@ -160,6 +161,25 @@ describe("a transaction of a session", () => {
     await expect(work).rejects.toThrow("changed my mind");
     await spoilt;
     expect(await next).toEqual([{ stray: null }]);
+  });
+
+  test("whose work met trouble elsewhere tells the sessions of no outage", async () => {
+    const url = inject("postgresUrl");
+    const told: string[] = [];
+    const outages = {
+      ...watchForOutages(async () => "working"),
+      heard: () => void told.push("heard"),
+      unheard: () => void told.push("unheard"),
+    };
+    const arrays = await learnArrayTypes(url, async () => {});
+    const sessions = openSessions({ url, max: 1, arrays, applicationName: "test", limits: controlLimits, isPooled: false, outages });
+    const elsewhere = Object.assign(new Error("the mail server refused"), { code: "ECONNREFUSED" });
+    const work = inTransaction(sessions, async (sql) => {
+      await sql`select 1`;
+      throw elsewhere;
+    });
+    await expect(work.finally(() => sessions.end(500))).rejects.toBe(elsewhere);
+    expect(told).toEqual(["heard"]);
   });
 
   test("takes back to a savepoint what failed behind it, and keeps the rest", async () => {
