@@ -136,7 +136,7 @@ export async function setAside(
     ), ranked as (
       select call.id, places, give_up_ms, row_number() over (partition by path order by priority desc, created_at, call.id) as place
       from ${sql(schema)}.call join withheld using (path)
-      where call.id = any(${ids as string[]}::uuid[]) and state = 'queued' and not parked
+      where call.id = any(${ids as string[]}::uuid[]) and state = 'queued' and not parked and due_at <= now()
     )
     update ${sql(schema)}.call set
       aside_attempt = attempt,

@@ -45,7 +45,7 @@ const maxRounds = 16;
 
 interface Claim {
   readonly claimed: ClaimedCall[];
-  /** Of the calls that were delivered, those that did not begin. */
+  /** Of the calls that were delivered, or had been set aside, those that did not begin. */
   readonly left: string[];
   /** Of the calls that were delivered, those that were set aside. */
   readonly aside: SetAside[];
@@ -82,6 +82,7 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
 
   for (const queue of request.queues) {
     const earlier = await takeAside(ledger, transaction, { queue, limit: request.limit - claimed.length, places });
+    taken.push(...earlier);
     if (earlier.length > 0) await begin(earlier);
     // Dropped deliveries leave room: taken again, until the queue has no more or the room is filled.
     let more = true;

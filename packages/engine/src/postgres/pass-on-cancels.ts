@@ -70,8 +70,8 @@ function openChildOf(sql: Executor): PendingQuery<Row[]> {
 }
 
 /**
- * Of calls that were delivered and did not begin, passes the cancels of their parents on. What fails is met again: a call that is
- * left without a delivery is given another.
+ * Of calls that a claim has met and that did not begin, passes the cancels of their parents on. What fails is met again: a call that is
+ * left without a delivery is given another, and one that was set aside is claimed by its path.
  */
 export async function cancelLeft(ledger: Ledger, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
