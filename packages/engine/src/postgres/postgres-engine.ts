@@ -69,7 +69,8 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  *
  * No session keeps others waiting for ever. The engine's own statements wait five seconds for a lock and may leave a transaction idle for
  * two. In the application's transactions (`ctx.call.commit()`, `engine.transaction()`) a statement may take five minutes, wait 30
- * seconds for a lock, and be followed by 30 seconds in which nothing happens; `set local` raises that for one transaction.
+ * seconds for a lock, and be followed by 30 seconds in which nothing happens; `set local` raises that for one transaction. They are
+ * `read committed`, whatever the role or the database has by default; `set transaction isolation level` as the first statement changes it.
  *
  * When Postgres is away, verbs are told so within seven seconds if it fell silent, within one if it was stopped, and at once as soon
  * as that is known.

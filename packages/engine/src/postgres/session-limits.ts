@@ -33,6 +33,9 @@ export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 
 /** Begins a transaction. Whatever the role or the database says: what is read under a lock must be what was committed before it was had. */
 export const begin = "begin isolation level read committed";
 
+/** What {@link begin} says of its transaction, for each single statement of a session. */
+export const singleStatements = "set session default_transaction_isolation = 'read committed'";
+
 /** The limits as a statement for the session, or for the transaction that it stands in. */
 export function setLimits({ statementMs, lockMs, idleMs }: SessionLimits, scope: "session" | "local"): string {
   const set = { statement_timeout: statementMs, lock_timeout: lockMs, idle_in_transaction_session_timeout: idleMs };

@@ -12,7 +12,7 @@ import type { Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import postgres, { type Options, type Sql } from "postgres";
 import type { Outages } from "./outage.ts";
-import { type SessionLimits, begin, setLimits } from "./session-limits.ts";
+import { type SessionLimits, begin, setLimits, singleStatements } from "./session-limits.ts";
 import { isAnswered, isUnanswered } from "./unavailable.ts";
 import { type SocketTarget, connectionError, wireOnce } from "./wire.ts";
 
@@ -215,7 +215,7 @@ function openSession({ url, applicationName, limits, isPooled, arrays, outages }
   };
   if (!isPooled) {
     // Not waited for: it goes ahead of the first statement.
-    sql.unsafe<{ pid: number }[]>(`${setLimits(limits, "session")}; select pg_backend_pid() as pid`).then(
+    sql.unsafe<{ pid: number }[]>(`${setLimits(limits, "session")}; ${singleStatements}; select pg_backend_pid() as pid`).then(
       // Of several statements there are several results, which the types do not say.
       (results) => (pid = (results as unknown as { pid: number }[][]).at(-1)?.[0]?.pid ?? null),
       () => undefined,

@@ -8,9 +8,11 @@ import { inTransaction } from "../../src/postgres/transaction.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
 
-async function opened(isPooled: boolean): Promise<{ control: Sessions; application: Sessions } & AsyncDisposable> {
+async function opened(
+  isPooled: boolean,
+  url = inject("postgresUrl"),
+): Promise<{ control: Sessions; application: Sessions } & AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
-  const url = inject("postgresUrl");
   const connections = { url, isPooled, arrays: await learnArrayTypes(url, async () => {}) };
   const outages = opening.adopt(
     watchForOutages((pid) => probe(connections, pid)),
@@ -28,6 +30,37 @@ async function limitsOf(sql: Sql | TransactionSql): Promise<string> {
     select current_setting(name) as setting from unnest(${names}::text[]) with ordinality as given (name, place) order by place`;
   return rows.map(({ setting }) => setting).join(" ");
 }
+
+async function isolationOf(sql: Sql | TransactionSql): Promise<string> {
+  const [row] = await sql<{ isolation: string }[]>`select current_setting('transaction_isolation') as isolation`;
+  return row!.isolation;
+}
+
+/** Where the role, or the database, has another isolation by default. */
+function serializable(): string {
+  const url = new URL(inject("postgresUrl"));
+  url.searchParams.set("options", "-c default_transaction_isolation=serializable");
+  return url.href;
+}
+
+describe("the isolation of a session", () => {
+  test("is read committed whatever the role has by default, for single statements and for transactions", async () => {
+    await using sessions = await opened(false, serializable());
+    expect(await sessions.control.use((sql) => isolationOf(sql))).toBe("read committed");
+    expect(await inTransaction(sessions.control, isolationOf)).toBe("read committed");
+    expect(await inTransaction(sessions.application, isolationOf)).toBe("read committed");
+  });
+
+  test.each([true, false])("is raised by the first statement of an application's transaction (pooler: %s)", async (isPooled) => {
+    await using sessions = await opened(isPooled);
+    const raised = inTransaction(sessions.application, async (sql) => {
+      await sql`set transaction isolation level serializable`;
+      return isolationOf(sql);
+    });
+    expect(await raised).toBe("serializable");
+    expect(await inTransaction(sessions.application, isolationOf)).toBe("read committed");
+  });
+});
 
 describe("the limits of a session", () => {
   test("are held by the server, for the engine's own statements and for the application's transactions", async () => {
