@@ -1,9 +1,9 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
-import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
+import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import { type AcceptResult, acceptBatch } from "./accept.ts";
-import { openApplication, openControl, probe } from "./connections.ts";
 import { AsidePaths } from "./aside.ts";
+import { openApplication, openControl, probe } from "./connections.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
 import { makeGate } from "./gate.ts";
 import { whereIs } from "./join.ts";
