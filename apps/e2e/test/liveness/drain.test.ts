@@ -7,6 +7,10 @@ const graceMs = 2_000;
 /** What a busy machine may take longer for than the worker promises. */
 const slackMs = 1_000;
 
+/** A claim that was under way when the worker was told to stop may still bring what it has just handed back: that goes back too. */
+const handedBack = /^queued(?: started handed-back)+$/;
+const leftOrHandedBack = /^queued(?: started handed-back)*$/;
+
 /** A worker that runs a call which takes long. */
 async function busyWorker(fixture: LivenessFixture): Promise<{ worker: WorkerProcess; id: string }> {
   const worker = await fixture.worker({ graceMs });
@@ -34,8 +38,8 @@ describe("a worker process that gets SIGTERM", () => {
     const late = await app.raincheck.start(app.router.quick, { ms: 1 }, { ctx });
     expect(await endOf(worker, beginMs)).toBeLessThan(graceMs + 1_000 + slackMs);
     expect(await finishing.result()).toBe(1_000);
-    expect(await historyOf(fixture, late.id)).toBe("queued");
-    expect(await historyOf(fixture, id)).toBe("queued started handed-back");
+    expect(await historyOf(fixture, late.id)).toMatch(leftOrHandedBack);
+    expect(await historyOf(fixture, id)).toMatch(handedBack);
     const [row] = await fixture.sql`select failures, crashes, state from ${fixture.sql(fixture.schema)}.call where id = ${id}`;
     expect(row).toEqual({ failures: 0, crashes: 0, state: "queued" });
   });
@@ -67,7 +71,7 @@ describe("a worker process that gets SIGTERM", () => {
     await worker.until(() => worker.logged("worker-stopping").length > 0);
     worker.signal("SIGTERM");
     expect(await endOf(worker)).toBeLessThan(1_000 + slackMs);
-    expect(await historyOf(fixture, id)).toBe("queued started handed-back");
+    expect(await historyOf(fixture, id)).toMatch(handedBack);
   });
 
   test.each(["stopped", "silent"] as const)("ends within the grace and a second while Postgres is away (%s)", async (how) => {
