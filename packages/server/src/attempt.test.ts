@@ -1,3 +1,4 @@
+import { EngineUnavailable } from "@raincheck/engine";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
@@ -243,6 +244,28 @@ describe("in an attempt", () => {
       .a();
     const { error } = await runNext(runtime);
     expect(runtime.describe(error)).toMatchObject({ ofEngine: false, thrown: lookAlike, failure: { code: "INTERNAL_SERVER_ERROR" } });
+  });
+
+  test("an outage in the middle of a commit's work is the engine's error", async () => {
+    const { raincheck, runtime } = testRaincheck();
+    const procedure = raincheck.deferrable(t.procedure).mutation(({ ctx }) =>
+      ctx.call.commit((): string => {
+        throw new Error("the connection broke");
+      }),
+    );
+    await raincheck
+      .bind(t.router({ a: procedure }))
+      .createCaller(annAsync)
+      .a();
+    const { commit } = runtime.engine;
+    Object.assign(runtime.engine, {
+      commit: (...given: Parameters<typeof commit>) =>
+        commit(...given).catch((cause: unknown) => {
+          throw new EngineUnavailable("commit", cause);
+        }),
+    });
+    const { error } = await runNext(runtime);
+    expect(runtime.describe(error)).toMatchObject({ ofEngine: true, thrown: { _tag: "EngineUnavailable" } });
   });
 
   test("progress that cannot be kept fails the attempt for good", async () => {

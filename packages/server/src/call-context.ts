@@ -86,20 +86,24 @@ export function openCallContext(run: CallRun): OpenCallContext {
 
   async function commitAttempt(to: Attempt, work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     let output: string | null = null;
-    let isWorksFault = false;
+    const thrownByWork: unknown[] = [];
     try {
       const committed = await engine.commit(to, async (transaction) => {
-        isWorksFault = true;
-        const value = await scope.commit(transaction, () => work(transaction));
-        const parsed = await parse(value);
-        output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
-        isWorksFault = false;
-        return { value: { value, parsed }, output };
+        try {
+          const value = await scope.commit(transaction, () => work(transaction));
+          const parsed = await parse(value);
+          output = codec.encode(parsed, { subject: "output", maxBytes: maxOutputBytes });
+          return { value: { value, parsed }, output };
+        } catch (error) {
+          thrownByWork.push(error);
+          throw error;
+        }
       });
       to.committed = { output: output! };
       return committed;
     } catch (error) {
-      if (!isWorksFault && typeof error === "object" && error !== null) engineErrors.add(error);
+      // An outage in the middle of the work is the engine's error all the same: it is another than the work has thrown.
+      if (!thrownByWork.includes(error) && typeof error === "object" && error !== null) engineErrors.add(error);
       throw error;
     }
   }
