@@ -3,13 +3,14 @@ import { type FaultKind, faultKinds } from "./fault-kind.ts";
 
 /** What the command line says. */
 export interface ChaosCommand {
-  /** `"run"`: load and faults for a while. `"mutants"`: the same with faulty products. `"sweep"`: a strike at each named point. */
+  /** `"run"`: load and faults for a while. `"mutants"`: the same, and then again with each faulty product. `"sweep"`: a strike at each named point. */
   readonly what: "run" | "mutants" | "sweep";
   readonly seconds: number;
   readonly seed: number;
   readonly leaseMs: number;
   readonly listen: boolean;
   readonly faults: readonly FaultKind[];
+  readonly pauseMs: number;
   /** Where to write the report; null: nowhere. */
   readonly json: string | null;
 }
@@ -26,6 +27,7 @@ export function chaosCommand(args: readonly string[]): ChaosCommand {
       seconds: { type: "string", default: "60" },
       seed: { type: "string", default: "1" },
       "lease-ms": { type: "string", default: "4000" },
+      "pause-ms": { type: "string", default: "700" },
       "no-wakes": { type: "boolean", default: false },
       faults: { type: "string", default: faultKinds.join(",") },
       mutants: { type: "boolean", default: false },
@@ -39,6 +41,7 @@ export function chaosCommand(args: readonly string[]): ChaosCommand {
     seconds: wholeNumber(values.seconds, { name: "seconds", least: 1, most: 86_400 }),
     seed: wholeNumber(values.seed, { name: "seed", least: 0, most: 4_294_967_295 }),
     leaseMs: wholeNumber(values["lease-ms"], { name: "lease-ms", least: 100, most: 60_000 }),
+    pauseMs: wholeNumber(values["pause-ms"], { name: "pause-ms", least: 100, most: 60_000 }),
     listen: !values["no-wakes"],
     faults: values.faults === "none" ? [] : values.faults.split(",").map(faultKind),
     json: values.json ?? null,

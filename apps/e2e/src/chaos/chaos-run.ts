@@ -26,6 +26,8 @@ export interface ChaosOptions {
   /** Chooses faults and load; what the processes make of it in which order is theirs. */
   readonly seed: number;
   readonly faults: readonly FaultKind[];
+  /** Between two faults, on average. */
+  readonly pauseMs: number;
   readonly leaseMs: number;
   /** `false`: without notifications. */
   readonly listen: boolean;
@@ -79,7 +81,7 @@ interface Battle extends ChaosOptions {
 }
 
 /** Load and faults for their while. Resolves when no fault is left, with the end of what the clients had started. */
-async function loadAndFaults({ system, stage, seconds, seed, faults, log, signal }: Battle): Promise<{ clients: Promise<unknown> }> {
+async function loadAndFaults({ system, stage, seconds, seed, faults, pauseMs, log, signal }: Battle): Promise<{ clients: Promise<unknown> }> {
   const stop = new AbortController();
   const open = new Set<Promise<void>>();
   let ended = 0;
@@ -95,7 +97,7 @@ async function loadAndFaults({ system, stage, seconds, seed, faults, log, signal
     while (!stop.signal.aborted) await start(nextScenario(stage.random));
   });
   const poison = (): void => void start(poisonous);
-  const nemesis = wreak({ system, random: randomOf(seed).fork("nemesis"), faults, poison }, AbortSignal.any([stop.signal, signal]));
+  const nemesis = wreak({ system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, poison }, AbortSignal.any([stop.signal, signal]));
   for (let second = 0; second < seconds && !signal.aborted; second += 10) {
     await sleep(Math.min(10, seconds - second) * 1_000, undefined, { signal }).catch(() => undefined);
     log(`${Math.min(second + 10, seconds)} of ${seconds} s, ${ended} calls ended`);

@@ -1,8 +1,9 @@
 /**
  * `npm run chaos -- [--seconds N] [--seed S] [--json FILE]`: breaks a running system for a while, and checks that it kept every promise.
  *
- * - `--faults sigkill,cut`: only these; `none`: load alone. `--lease-ms N`: the workers' lease. `--no-wakes`: without notifications.
- * - `--mutants`: runs ten faulty products instead, each of which must be caught.
+ * - `--faults sigkill,cut`: only these; `none`: load alone. `--lease-ms N`: the workers' lease. `--pause-ms N`:
+ *   between two faults, on average. `--no-wakes`: without notifications.
+ * - `--mutants`: runs ten faulty products after it, each of which must be caught.
  * - `--sweep`: strikes at each named point of a call's life instead, in each way of `--faults` that it knows.
  *
  * The exit code is 1 when a promise was broken or a mutant was missed.
@@ -10,9 +11,10 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { type ChaosCommand, chaosCommand } from "./chaos-command.ts";
-import { runChaos } from "./chaos-run.ts";
+import { type ChaosOptions, runChaos } from "./chaos-run.ts";
 import { runMutants } from "./mutants/run-mutants.ts";
 import { printReport, printViolations } from "./print-report.ts";
+import type { ChaosReport } from "./report.ts";
 import { runSweep } from "./sweep/run-sweep.ts";
 import { strikes } from "./sweep/strike.ts";
 
@@ -41,9 +43,12 @@ async function run(command: ChaosCommand): Promise<{ report: object; ok: boolean
   const options = { ...command, signal: interrupted.signal, log: (line: string) => console.error(`chaos: ${line}`) };
   switch (command.what) {
     case "mutants": {
+      // The product as it is comes first: a harness that finds fault with everything would catch all mutants too.
+      const sound = await runUnharmed(options);
       const mutants = await runMutants(options);
-      console.log(`  mutants caught              ${mutants.filter(({ caught }) => caught).length} of ${mutants.length}`);
-      return { report: { mutants }, ok: mutants.every(({ caught }) => caught) };
+      const mutantsCaught = mutants.filter(({ caught }) => caught).length;
+      console.log(`  mutants caught              ${mutantsCaught} of ${mutants.length}`);
+      return { report: { ...sound.report, mutantsCaught, mutants }, ok: sound.ok && mutantsCaught === mutants.length };
     }
     case "sweep": {
       const report = await runSweep({ ...options, strikes: strikes.filter((strike) => command.faults.includes(strike)) });
@@ -53,9 +58,14 @@ async function run(command: ChaosCommand): Promise<{ report: object; ok: boolean
       return { report, ok: report.violations.length === 0 };
     }
     case "run": {
-      const report = await runChaos({ ...options, preload: [], env: {} });
-      printReport(report);
-      return { report, ok: report.violations.length === 0 };
+      const { report, ok } = await runUnharmed(options);
+      return { report: { ...report, mutantsCaught: null }, ok };
     }
   }
+}
+
+async function runUnharmed(options: Omit<ChaosOptions, "preload" | "env">): Promise<{ report: ChaosReport; ok: boolean }> {
+  const report = await runChaos({ ...options, preload: [], env: {} });
+  printReport(report);
+  return { report, ok: report.violations.length === 0 };
 }

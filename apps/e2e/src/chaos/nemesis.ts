@@ -11,6 +11,8 @@ export interface NemesisOptions {
   readonly random: Random;
   /** The faults that it chooses from. */
   readonly faults: readonly FaultKind[];
+  /** Between two faults, in milliseconds, drawn from half of it to half as much again. */
+  readonly pauseMs: number;
   /** Starts a call that kills its workers. */
   readonly poison: () => void;
 }
@@ -28,12 +30,9 @@ const weights: Readonly<Record<FaultKind, number>> = {
   poison: 1,
 };
 
-/** Between two faults, in milliseconds. */
-const pauseMs = { least: 350, most: 1_100 };
-
 /** Does harm until `stop` aborts, and resolves when all of it is healed. */
 export async function wreak(options: NemesisOptions, stop: AbortSignal): Promise<void> {
-  const { random, faults, system } = options;
+  const { random, faults, pauseMs, system } = options;
   const chosen = Object.fromEntries(faults.map((fault) => [fault, weights[fault]])) as Record<FaultKind, number>;
   const healing = new Set<Promise<unknown>>();
   while (!stop.aborted && faults.length > 0) {
@@ -44,7 +43,7 @@ export async function wreak(options: NemesisOptions, stop: AbortSignal): Promise
     healing.add(cured);
     // Two restarts at once would be one.
     if (fault === "postgresRestart") await cured;
-    await sleep(random.between(pauseMs.least, pauseMs.most), undefined, { signal: stop }).catch(() => undefined);
+    await sleep(random.between(pauseMs / 2, pauseMs * 1.5), undefined, { signal: stop }).catch(() => undefined);
   }
   await Promise.all(healing);
 }

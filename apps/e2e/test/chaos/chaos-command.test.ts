@@ -4,7 +4,7 @@ import { faultKinds } from "../../src/chaos/fault-kind.ts";
 
 describe("the command line of chaos", () => {
   test("has defaults for everything", () => {
-    expect(chaosCommand([])).toEqual({ what: "run", seconds: 60, seed: 1, leaseMs: 4_000, listen: true, faults: faultKinds, json: null });
+    expect(chaosCommand([])).toEqual({ what: "run", seconds: 60, seed: 1, leaseMs: 4_000, pauseMs: 700, listen: true, faults: faultKinds, json: null });
   });
 
   test("takes each option", () => {
@@ -28,6 +28,7 @@ describe("the command line of chaos", () => {
       seconds: 5,
       seed: 7,
       leaseMs: 2_000,
+      pauseMs: 700,
       listen: false,
       faults: ["cut", "sigkill"],
       json: "f",
@@ -40,6 +41,7 @@ describe("the command line of chaos", () => {
     [["--seed", "-1"], "--seed"],
     [["--seed", "1.5"], "--seed 1.5"],
     [["--lease-ms", "x"], "--lease-ms x"],
+    [["--pause-ms", "0"], "--pause-ms 0"],
     [["--faults", "flood"], "--faults flood"],
     [["--mutants", "--sweep"], "--mutants and --sweep"],
     [["--frob"], "--frob"],

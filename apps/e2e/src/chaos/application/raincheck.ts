@@ -14,8 +14,10 @@ interface Context {
 export interface Work {
   /** The intention's key, which comes back with the output. */
   readonly tag: string;
-  /** How long the resolver works before it commits or returns. */
+  /** How long the first attempt works before it commits or returns. */
   readonly ms: number;
+  /** The same for the attempts after it. */
+  readonly againMs: number;
   /** How many of the first attempts fail. */
   readonly failing: number;
   /** Whether the resolver ignores its signal, as a careless one does: then only the fence stands between a zombie and the ledger. */
@@ -60,7 +62,7 @@ async function run<TValue>({ input, ctx, signal, path }: Run, end: () => TValue 
   const attempt = { id: ctx.call.id ?? "", attempt: ctx.call.attempt };
   note({ kind: "resolver-started", ...attempt, path });
   signal?.addEventListener("abort", () => note({ kind: "resolver-aborted", ...attempt, reason: reasonOf(signal) }), { once: true });
-  await pause(input.ms, input.stubborn ? undefined : signal);
+  await pause(attempt.attempt === 1 ? input.ms : input.againMs, input.stubborn ? undefined : signal);
   if (attempt.attempt <= input.failing) throw new Error("This attempt was to fail.");
   const value = await end();
   note({ kind: "resolver-ended", ...attempt });

@@ -21,7 +21,7 @@ export interface Scenario {
 }
 
 /** How often which of them is done; calls that poison a worker are the nemesis's. */
-const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8 };
+const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8, overtaken: 6 };
 
 /** The next thing to do. */
 export function nextScenario(random: Random): Scenario {
@@ -35,14 +35,17 @@ export function nextScenario(random: Random): Scenario {
     spiedUpon: random.chance(0.03),
     readAtEnd: random.chance(0.2),
   };
-  const work = { ms, stubborn, failing: 0 };
+  const work = { ms, againMs: ms, stubborn, failing: 0 };
   switch (kind) {
     case "flaky":
       return { ...usual, procedure: "effect", work: { ...work, failing: 1 + random.below(2) } };
     case "cancelled":
-      return { ...usual, procedure: "effect", work: { ms: 8_000, stubborn: false, failing: 0 }, cancelAfterMs: random.between(0, 1_500) };
+      return { ...usual, procedure: "effect", work: { ...work, ms: 8_000, againMs: 8_000, stubborn: false }, cancelAfterMs: random.between(0, 1_500) };
     case "raced":
       return { ...usual, procedure: random.chance(0.5) ? "effect" : "plain", work, cancelAfterMs: ms + random.between(0, 30) };
+    case "overtaken":
+      // A zombie wakes while the attempt after it runs, and only the fence keeps its result out.
+      return { ...usual, procedure: "plain", work: { ...work, ms: random.between(100, 1_000), againMs: 4_000, stubborn: true } };
     default:
       return { ...usual, procedure: kind, work };
   }
@@ -51,7 +54,7 @@ export function nextScenario(random: Random): Scenario {
 /** A call that kills three workers. */
 export const poisonous: Scenario = {
   procedure: "poison",
-  work: { ms: 0, stubborn: false, failing: 0 },
+  work: { ms: 0, againMs: 0, stubborn: false, failing: 0 },
   cancelAfterMs: null,
   submissions: 1,
   followedTwice: false,

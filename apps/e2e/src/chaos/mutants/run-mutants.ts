@@ -36,6 +36,7 @@ async function runMutant({ name, faults, listen }: Mutant, { seconds, seed, sign
     faults,
     listen,
     leaseMs: 1_500,
+    pauseMs: 700,
     preload: [new URL("preload.ts", import.meta.url).href],
     env: { CHAOS_MUTANT: name },
     log: () => undefined,
