@@ -69,3 +69,16 @@ export class EngineFull extends Error {
     this.name = "EngineFull";
   }
 }
+
+/** Something about the server will slow every call down, and its operator can mend it; the message says how. Nothing has failed yet. */
+export class ServerWarning extends Error {
+  readonly _tag = "ServerWarning";
+  readonly code = "SERVER_WARNING";
+  readonly about: "open-transaction" | "notification-queue";
+
+  constructor(about: ServerWarning["about"], sentence: string) {
+    super(sentence);
+    this.name = "ServerWarning";
+    this.about = about;
+  }
+}

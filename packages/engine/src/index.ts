@@ -22,4 +22,12 @@ export type {
   Withheld,
 } from "./engine.ts";
 export { parentCancelled } from "./engine.ts";
-export { EngineFull, EngineSetupError, EngineUnavailable, IdempotencyConflict, StaleAttempt, TransactionRefused } from "./engine-errors.ts";
+export {
+  EngineFull,
+  EngineSetupError,
+  EngineUnavailable,
+  IdempotencyConflict,
+  ServerWarning,
+  StaleAttempt,
+  TransactionRefused,
+} from "./engine-errors.ts";

@@ -81,7 +81,16 @@ interface Battle extends ChaosOptions {
 }
 
 /** Load and faults for their while. Resolves when no fault is left, with the end of what the clients had started. */
-async function loadAndFaults({ system, stage, seconds, seed, faults, pauseMs, log, signal }: Battle): Promise<{ clients: Promise<unknown> }> {
+async function loadAndFaults({
+  system,
+  stage,
+  seconds,
+  seed,
+  faults,
+  pauseMs,
+  log,
+  signal,
+}: Battle): Promise<{ clients: Promise<unknown> }> {
   const stop = new AbortController();
   const open = new Set<Promise<void>>();
   let ended = 0;
@@ -97,7 +106,10 @@ async function loadAndFaults({ system, stage, seconds, seed, faults, pauseMs, lo
     while (!stop.signal.aborted) await start(nextScenario(stage.random));
   });
   const poison = (): void => void start(poisonous);
-  const nemesis = wreak({ system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, poison }, AbortSignal.any([stop.signal, signal]));
+  const nemesis = wreak(
+    { system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, poison },
+    AbortSignal.any([stop.signal, signal]),
+  );
   for (let second = 0; second < seconds && !signal.aborted; second += 10) {
     await sleep(Math.min(10, seconds - second) * 1_000, undefined, { signal }).catch(() => undefined);
     log(`${Math.min(second + 10, seconds)} of ${seconds} s, ${ended} calls ended`);

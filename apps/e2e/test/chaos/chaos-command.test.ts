@@ -4,7 +4,16 @@ import { faultKinds } from "../../src/chaos/fault-kind.ts";
 
 describe("the command line of chaos", () => {
   test("has defaults for everything", () => {
-    expect(chaosCommand([])).toEqual({ what: "run", seconds: 60, seed: 1, leaseMs: 4_000, pauseMs: 700, listen: true, faults: faultKinds, json: null });
+    expect(chaosCommand([])).toEqual({
+      what: "run",
+      seconds: 60,
+      seed: 1,
+      leaseMs: 4_000,
+      pauseMs: 700,
+      listen: true,
+      faults: faultKinds,
+      json: null,
+    });
   });
 
   test("takes each option", () => {

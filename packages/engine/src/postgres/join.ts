@@ -40,7 +40,8 @@ export function whereIs(schema: string, control: Sessions): WhereIs {
 /**
  * See the file's head.
  *
- * @param wake goes with the commit; `null`: nobody listens.
+ * @param wake goes with the commit; `null`: nobody listens. It stays away while the server's queue of notifications is nearly full, for
+ *   then the commit would fail with it; the poll finds the call.
  * @returns the id of the transaction.
  * @throws {TransactionRefused} when it is not on the ledger's database.
  */
@@ -50,7 +51,7 @@ export async function join(ledger: Ledger, executor: SqlExecutor, wake: Notifica
     `select json_build_object(
       'here', ${here(ledger.schema)},
       'transaction', pg_current_xact_id()::text,
-      'told', case when $1::text is not null then pg_notify($1::text, $2::text)::text end
+      'told', case when $1::text is not null and pg_notification_queue_usage() < 0.9 then pg_notify($1::text, $2::text)::text end
     )::text`,
     [wake?.channel ?? null, wake?.payload ?? null],
   );

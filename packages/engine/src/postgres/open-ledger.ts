@@ -13,6 +13,7 @@ import { migrateLedger } from "./migrate.ts";
 import { watchForOutages } from "./outage.ts";
 import { reach } from "./reach.ts";
 import { type Report, reportBatch } from "./report.ts";
+import { startServerWatch } from "./server-watch.ts";
 import { learnArrayTypes } from "./sessions.ts";
 import { type Settling, settleBatch } from "./settle.ts";
 import { executorOf } from "./transaction.ts";
@@ -83,6 +84,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     outages,
   };
   const keeper = opening.adopt(startKeeper(ledger, onError), (one) => one.stop());
+  const watch = opening.adopt(startServerWatch({ control, onWarning: onError }), (one) => one.close());
 
   const closing = opening.move();
   return {
@@ -94,7 +96,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     async close() {
       isClosing = true;
       // Together: what the keeper and the poll have under way has no longer than everybody else, whether Postgres answers or not.
-      await Promise.all([keeper.stop(), wakes.close(), control.end(farewellMs), application.end(farewellMs)]);
+      await Promise.all([keeper.stop(), watch.close(), wakes.close(), control.end(farewellMs), application.end(farewellMs)]);
       await closing.disposeAsync();
     },
   };

@@ -47,7 +47,10 @@ export interface PostgresEngineOptions {
   readonly listen?: boolean;
   /** Between two polls for what no wake told, in milliseconds; from 50. Default 1000. */
   readonly pollMs?: number;
-  /** Told of trouble in the background (the listener, the keeper, the poll), which mends itself. Default: ignored. */
+  /**
+   * Told of trouble in the background: of the listener, the keeper and the poll, which mends itself, and by a `ServerWarning` of what
+   * the server's operator must mend. Default: ignored.
+   */
   readonly onError?: (error: unknown) => void;
 }
 

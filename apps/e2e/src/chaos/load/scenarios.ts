@@ -40,7 +40,12 @@ export function nextScenario(random: Random): Scenario {
     case "flaky":
       return { ...usual, procedure: "effect", work: { ...work, failing: 1 + random.below(2) } };
     case "cancelled":
-      return { ...usual, procedure: "effect", work: { ...work, ms: 8_000, againMs: 8_000, stubborn: false }, cancelAfterMs: random.between(0, 1_500) };
+      return {
+        ...usual,
+        procedure: "effect",
+        work: { ...work, ms: 8_000, againMs: 8_000, stubborn: false },
+        cancelAfterMs: random.between(0, 1_500),
+      };
     case "raced":
       return { ...usual, procedure: random.chance(0.5) ? "effect" : "plain", work, cancelAfterMs: ms + random.between(0, 30) };
     case "overtaken":

@@ -122,7 +122,12 @@ function scenarioOf({ random }: Stage, number: number): Scenario {
 }
 
 function longScenario({ random }: Stage): Scenario {
-  return { ...nextScenario(random), procedure: "effect", work: { ms: longMs, againMs: longMs, stubborn: false, failing: 0 }, cancelAfterMs: null };
+  return {
+    ...nextScenario(random),
+    procedure: "effect",
+    work: { ms: longMs, againMs: longMs, stubborn: false, failing: 0 },
+    cancelAfterMs: null,
+  };
 }
 
 async function hitOf(file: string, late: AbortSignal): Promise<string | null> {

@@ -18,13 +18,14 @@ export interface PostgresServer extends AsyncDisposable {
   restartImmediately(downMs: number): Promise<void>;
 }
 
-/** Starts one in a temporary directory. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** Starts one in a temporary directory, with further settings by their names. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
   const directory = await mkdtemp(join(tmpdir(), "raincheck-chaos-"));
   // For root, whose Postgres runs as another user.
   await chmod(directory, 0o755);
   const databaseDir = join(directory, "data");
   const port = await freePort();
+  const all = { listen_addresses: "127.0.0.1", unix_socket_directories: "", log_min_messages: "log", ...settings };
   const server = new EmbeddedPostgres({
     databaseDir,
     port,
@@ -32,7 +33,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     password: "chaos",
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
-    postgresFlags: ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "log_min_messages=log"],
+    postgresFlags: Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`]),
     onLog: () => undefined,
     onError: () => undefined,
   });

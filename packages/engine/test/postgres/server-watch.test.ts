@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import type { ServerWarning } from "../../src/engine-errors.ts";
+import { claim } from "../../src/postgres/claim.ts";
+import { acceptBatch } from "../../src/postgres/accept.ts";
+import { startServerWatch } from "../../src/postgres/server-watch.ts";
+import { settleBatch } from "../../src/postgres/settle.ts";
+import { newCall } from "../new-call.ts";
+import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
+import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";
+
+describe("a transaction that stays open", () => {
+  test("is warned of once, with the process to end, and once more when another one stays open after it", async () => {
+    await using fixture = await ledgerFixture();
+    await using without = await ledgerWithoutKeeper(fixture);
+    const { control } = without.ledger;
+    const warnings: ServerWarning[] = [];
+    let looks = 0;
+    const counted = { ...control, use: ((work) => control.use(work).finally(() => (looks += 1))) as typeof control.use };
+    const watching = { control: counted, everyMs: 20, openForMs: 100, onWarning: (warning: ServerWarning) => warnings.push(warning) };
+    await using opened = new AsyncDisposableStack();
+    const looked = () => {
+      const before = looks;
+      return expect.poll(() => looks, { timeout: 15_000 }).toBeGreaterThan(before + 2);
+    };
+    // Other tests share the server, and their transactions are short.
+    const pid = await openFor(fixture.sql, async (own) => {
+      opened.adopt(startServerWatch(watching), (watch) => watch.close());
+      await expect.poll(() => warnings.length, { timeout: 15_000 }).toBe(1);
+      await looked();
+      return own;
+    });
+    expect(warnings).toMatchObject([{ _tag: "ServerWarning", about: "open-transaction" }]);
+    expect(warnings[0]!.message).toContain(`pg_terminate_backend(${pid})`);
+    await looked();
+    await openFor(fixture.sql, () => expect.poll(() => warnings.length, { timeout: 15_000 }).toBe(2));
+  });
+
+  test("beside a backlog of which it keeps everything that has ended, lets a claim take no longer than some ten milliseconds", async () => {
+    await using fixture = await ledgerFixture();
+    await using without = await ledgerWithoutKeeper(fixture);
+    const { ledger } = without;
+    await ledger.delivery.prepare(["default"]);
+    const accept = (count: number) =>
+      acceptBatch(
+        ledger,
+        Array.from({ length: count }, () => newCall()),
+      );
+    for (let made = 0; made < 5_000; made += 500) await accept(500);
+    const claimMs: number[] = [];
+    await openFor(fixture.sql, async () => {
+      for (let round = 0; round < 100; round += 1) {
+        const beginMs = performance.now();
+        const attempts = await claim(ledger, { ...claimOne, limit: 50 });
+        claimMs.push(performance.now() - beginMs);
+        expect(attempts).toHaveLength(50);
+        await settleBatch(
+          ledger,
+          attempts.map((attempt) => ({ attempt, settlement: { type: "succeeded", output: "1" } })),
+        );
+      }
+    });
+    const [fastest] = claimMs.slice(-20).sort((a, b) => a - b);
+    expect(fastest).toBeLessThan(50);
+  });
+});
+
+type Fixture = Awaited<ReturnType<typeof ledgerFixture>>;
+
+/** Runs `work` beside a transaction that has read once and does nothing more; it is given the transaction's process. */
+async function openFor<TValue>(sql: Fixture["sql"], work: (pid: number) => Promise<TValue>): Promise<TValue> {
+  let result: { readonly value: TValue } | undefined;
+  await sql.begin("isolation level repeatable read", async (transaction) => {
+    const [row] = await transaction<{ pid: number }[]>`select pg_backend_pid() as pid, count(*) from pg_class`;
+    result = { value: await work(row!.pid) };
+  });
+  return result!.value;
+}
