@@ -26,7 +26,7 @@ export function chaosCommand(args: readonly string[]): ChaosCommand {
     options: {
       seconds: { type: "string", default: "60" },
       seed: { type: "string", default: "1" },
-      "lease-ms": { type: "string", default: "4000" },
+      "lease-ms": { type: "string" },
       "pause-ms": { type: "string", default: "700" },
       "no-wakes": { type: "boolean", default: false },
       faults: { type: "string", default: faultKinds.join(",") },
@@ -40,7 +40,8 @@ export function chaosCommand(args: readonly string[]): ChaosCommand {
     what: values.mutants ? "mutants" : values.sweep ? "sweep" : "run",
     seconds: wholeNumber(values.seconds, { name: "seconds", least: 1, most: 86_400 }),
     seed: wholeNumber(values.seed, { name: "seed", least: 0, most: 4_294_967_295 }),
-    leaseMs: wholeNumber(values["lease-ms"], { name: "lease-ms", least: 100, most: 60_000 }),
+    // The shorter the lease, the sooner a mutant meets what it cannot bear.
+    leaseMs: wholeNumber(values["lease-ms"] ?? (values.mutants ? "1500" : "4000"), { name: "lease-ms", least: 100, most: 60_000 }),
     pauseMs: wholeNumber(values["pause-ms"], { name: "pause-ms", least: 100, most: 60_000 }),
     listen: !values["no-wakes"],
     faults: values.faults === "none" ? [] : values.faults.split(",").map(faultKind),

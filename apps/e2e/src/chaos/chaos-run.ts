@@ -8,9 +8,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Violation, gatherEvidence } from "./check/evidence.ts";
 import { checkLiveness } from "./check/liveness.ts";
+import { checkPromptness } from "./check/promptness.ts";
+import { checkProof } from "./check/proof.ts";
 import { checkSafety } from "./check/safety.ts";
 import { countConnections, playTail } from "./ending.ts";
 import type { FaultKind } from "./fault-kind.ts";
+import { measure } from "./figures.ts";
 import { readHistory } from "./history.ts";
 import { type Stage, play, setStage } from "./load/play.ts";
 import { type Scenario, nextScenario, poisonous } from "./load/scenarios.ts";
@@ -48,7 +51,7 @@ const quietMs = 30_000;
 
 /** Runs it. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
-  const { seconds, seed, log, signal, leaseMs, listen, preload, env } = options;
+  const { seconds, seed, faults, log, signal, leaseMs, listen, preload, env } = options;
   const random = randomOf(seed);
   await using system = await startSystem({ workers, leaseMs, listen, preload, env, anyMayBeKilled: false });
   const givenUp = new AbortController();
@@ -68,11 +71,14 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   system.note({ kind: "phase", phase: "over" });
 
   const evidence = await gatherEvidence(system.sql, readHistory(system.historyDirectory));
+  const figures = measure(evidence);
   const violations: Violation[] = [
     ...checkSafety(evidence),
     ...checkLiveness(evidence, { drained, listen, workers: system.workers.map(({ child }) => child.name), connections }),
+    ...checkPromptness(figures, { faults, leaseMs, listen }),
+    ...checkProof(evidence.history),
   ];
-  return makeReport(evidence, { seconds, seed, leaseMs, listen, violations });
+  return makeReport(evidence, { seconds, seed, leaseMs, listen, figures, violations });
 }
 
 interface Battle extends ChaosOptions {

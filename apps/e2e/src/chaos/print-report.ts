@@ -1,5 +1,6 @@
 import type { Violation } from "./check/evidence.ts";
-import type { ChaosReport, Percentiles } from "./report.ts";
+import type { Percentiles } from "./figures.ts";
+import type { ChaosReport } from "./report.ts";
 
 /** Broken promises that are shown; the report has all. */
 const shownViolations = 20;

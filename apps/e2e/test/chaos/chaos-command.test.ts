@@ -43,6 +43,8 @@ describe("the command line of chaos", () => {
       json: "f",
     });
     expect(chaosCommand(["--faults", "none"]).faults).toEqual([]);
+    expect(chaosCommand(["--mutants"])).toMatchObject({ what: "mutants", leaseMs: 1_500 });
+    expect(chaosCommand(["--mutants", "--lease-ms", "900"])).toMatchObject({ leaseMs: 900 });
   });
 
   test.each([

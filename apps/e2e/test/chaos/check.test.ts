@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import type { Evidence } from "../../src/chaos/check/evidence.ts";
 import { type Ending, checkLiveness } from "../../src/chaos/check/liveness.ts";
+import { checkPromptness } from "../../src/chaos/check/promptness.ts";
+import { checkProof } from "../../src/chaos/check/proof.ts";
 import { checkSafety } from "../../src/chaos/check/safety.ts";
-import { event, soundEvidence, withCall, withEvents, withHistory } from "./evidence-fixture.ts";
+import { faultKinds } from "../../src/chaos/fault-kind.ts";
+import { type Figures, measure } from "../../src/chaos/figures.ts";
+import { event, historyOf, soundEvidence, withCall, withEvents, withHistory } from "./evidence-fixture.ts";
 
 const sound = soundEvidence();
 const ending: Ending = { drained: true, listen: true, workers: ["worker-1"], connections: { open: 4, most: 12 } };
@@ -86,5 +90,47 @@ describe("the checker of a chaos run", () => {
     expect(invariantsBroken(sound, { drained: false })).toContain("L1");
     expect(invariantsBroken(sound, { workers: ["worker-1", "worker-2"] })).toContain("L3");
     expect(invariantsBroken(sound, { connections: { open: 13, most: 12 } })).toContain("L4");
+  });
+});
+
+describe("how soon things must happen", () => {
+  const circumstances = { faults: ["sigkill"], leaseMs: 4_000, listen: true } as const;
+  const late = (ms: number): Figures => {
+    const slow = { p50: ms, p99: ms, count: 20 };
+    return { ...measure(sound), redispatchMs: slow, cancelToldMs: slow, deliveryMs: slow };
+  };
+
+  test.each([
+    [6_001, circumstances, ["SIGKILL to next attempt", "cancel to signal"]],
+    [6_000, circumstances, ["cancel to signal"]],
+    [3_001, { ...circumstances, leaseMs: 2_000 }, ["SIGKILL to next attempt", "cancel to signal"]],
+    [1_000, circumstances, []],
+    [1_201, { ...circumstances, listen: false }, ["end to client"]],
+    [1_200, { ...circumstances, listen: false }, []],
+  ])("%i ms under %j", (ms, given, subjects) => {
+    expect(checkPromptness(late(ms), given).map(({ invariant, subject }) => `${invariant} ${subject}`)).toEqual(
+      subjects.map((subject) => `L7 ${subject}`),
+    );
+  });
+
+  test("is not judged by a handful, nor where other faults delay", () => {
+    const few = { p50: 9_000, p99: 9_000, count: 19 };
+    expect(checkPromptness({ ...late(9_000), redispatchMs: few, cancelToldMs: few }, circumstances)).toEqual([]);
+    expect(checkPromptness(late(9_000), { ...circumstances, faults: faultKinds })).toEqual([]);
+  });
+});
+
+describe("a run proves something", () => {
+  const faults = (fault: "sigstop" | "cut" | "lostAnswer", count: number) =>
+    Array.from({ length: count }, () => ({ kind: "fault", fault, target: "worker-1" }) as const);
+
+  test.each([
+    ["sigstop", { kind: "fenced", id: "call-1", attempt: 1 }],
+    ["cut", { kind: "reconnected", link: "clients", cutAt: 1 }],
+    ["lostAnswer", { kind: "answer-lost", link: "worker-1" }],
+  ] as const)("when %s has had its effect", (fault, trace) => {
+    expect(checkProof(historyOf(faults(fault, 5)))).toMatchObject([{ invariant: "N", subject: fault }]);
+    expect(checkProof(historyOf([...faults(fault, 5), trace]))).toEqual([]);
+    expect(checkProof(historyOf(faults(fault, 4)))).toEqual([]);
   });
 });

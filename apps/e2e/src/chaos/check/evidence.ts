@@ -49,7 +49,7 @@ export interface Evidence {
 
 /** One promise that was broken. */
 export interface Violation {
-  /** I1 to I11: safety; L1 to L6: liveness. What each says stands at its check. */
+  /** I1 to I11: safety; L1 to L7: liveness; N: the run has met no such fault. What each says stands at its check. */
   readonly invariant: string;
   /** The call, the key or the process that it is about. */
   readonly subject: string;

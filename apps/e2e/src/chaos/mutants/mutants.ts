@@ -8,6 +8,8 @@ import type { SourcePatch } from "../patch/source-patch.ts";
 export interface Mutant {
   readonly name: string;
   readonly patches: readonly SourcePatch[];
+  /** The promises that it breaks, one of which must be found broken: any other finding would catch it by chance. */
+  readonly breaks: readonly string[];
   /** What must happen for the fault to show. */
   readonly faults: readonly FaultKind[];
   /** `false`: its fault shows when notifications are off. */
@@ -21,6 +23,7 @@ const peaceful = { faults: [], listen: true } as const;
 export const mutants: readonly Mutant[] = [
   {
     name: "a settle that is not fenced by its attempt",
+    breaks: ["I4"],
     patches: [
       {
         file: `${postgres}/settle.ts`,
@@ -33,6 +36,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a settle that does not ask for the state",
+    breaks: ["I2", "I6", "I7"],
     patches: [
       {
         file: `${postgres}/settle.ts`,
@@ -44,6 +48,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a cursor that runs ahead of what was read",
+    breaks: ["L1", "L3", "I5"],
     patches: [
       {
         file: `${postgres}/events.ts`,
@@ -62,23 +67,27 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "no poll behind the notifications",
+    breaks: ["L1", "L3"],
     patches: [{ file: `${postgres}/poll.ts`, find: "await pollOnce().catch(options.onError);", replace: "void pollOnce;" }],
     faults: [],
     listen: false,
   },
   {
     name: "a listener that is not made again",
+    breaks: ["L2"],
     patches: [{ file: `${postgres}/listen.ts`, find: "pauseMs = Math.min(pauseMs * 2, maxPauseMs);", replace: "return;" }],
     faults: ["terminatedBackend"],
     listen: true,
   },
   {
     name: "no notification",
+    breaks: ["L2"],
     patches: [{ file: `${postgres}/wake.ts`, find: "if (!listen) return;", replace: "if (listen || !listen) return;" }],
     ...peaceful,
   },
   {
     name: "a cancel that does not ask for the state",
+    breaks: ["I2", "I3", "I6"],
     patches: [
       {
         file: `${postgres}/cancel.ts`,
@@ -90,6 +99,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "the application's writes in a transaction of their own",
+    breaks: ["I3"],
     patches: [
       {
         file: `${postgres}/commit.ts`,
@@ -101,6 +111,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "an acceptance that is repeated as another call after an ambiguous commit",
+    breaks: ["I10"],
     patches: [
       {
         file: `${postgres}/accept.ts`,
@@ -118,6 +129,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: "a read that does not ask whose call it is",
+    breaks: ["I9"],
     patches: [
       {
         file: `${postgres}/read.ts`,
