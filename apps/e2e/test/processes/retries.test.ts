@@ -37,8 +37,8 @@ test("200 retries after 300 ms begin on time: the process that scheduled them wa
     lateMs.push(Date.parse(second!.at) - Date.parse(retrying!.at) - retrying!.delayMs);
   }
   expect(Math.min(...lateMs)).toBeGreaterThanOrEqual(0);
-  // The poll of a second alone would be half a second late; on a machine that has nothing else to do it is a few milliseconds.
-  expect(percentile(lateMs, 0.5)).toBeLessThan(300);
+  // The poll of a second alone would be half a second late; on a machine that has nothing else to do it is some ten milliseconds.
+  expect(percentile(lateMs, 0.5)).toBeLessThan(100);
 });
 
 test("a thousand calls whose downstream is dead begin no more attempts than their policy says, and delay no others", async () => {
