@@ -33,9 +33,9 @@ describe("passing a cancel on", () => {
     await expect.poll(() => marks(fixture), atOnce).toBe(0);
   });
 
-  test("a child whose row is held keeps nobody waiting, and is cancelled when it is free, however short the parent is kept", async () => {
+  test("a child whose row is held keeps nobody waiting, and is cancelled when it is free", async () => {
     await using fixture = await ledgerFixture();
-    const { engine, parent, children, stateOf } = await family(fixture, { retentionMs: 0 });
+    const { engine, parent, children, stateOf } = await family(fixture);
     const [held, free] = children;
     const [isHeld, mayGo] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const holding = fixture.sql.begin(async (transaction) => {
@@ -50,7 +50,24 @@ describe("passing a cancel on", () => {
     mayGo.resolve();
     await holding;
     await expect.poll(() => engine.read(held.id, ada), atOnce).toMatchObject(cancelled);
-    await expect.poll(() => stateOf(parent.id), atOnce).toBeNull();
+  });
+
+  test("a child whose transaction is still open does not run when that commits, however short the parent was to be kept", async () => {
+    await using fixture = await ledgerFixture();
+    const { engine, parent, startedBy, children, stateOf } = await family(fixture, { retentionMs: 0 });
+    const child = newCall({ startedBy });
+    await fixture.sql.begin(async (transaction) => {
+      await engine.accept(child, { transaction });
+      await engine.cancel(parent.id, ada, null);
+      for (const { id } of children) await expect.poll(() => stateOf(id), atOnce).toBe("cancelled");
+      // Ended calls whose time has passed are deleted meanwhile.
+      const ended = newCall({ retentionMs: 0 });
+      await engine.accept(ended);
+      await engine.cancel(ended.id, ada, null);
+      await expect.poll(() => stateOf(ended.id), atOnce).toBeNull();
+    });
+    expect(await engine.claim(claimOne)).toEqual([]);
+    await expect.poll(() => engine.read(child.id, ada), atOnce).toMatchObject(cancelled);
   });
 
   test("a call that never ran is not marked: it has started nothing", async () => {
