@@ -6,6 +6,7 @@
  */
 import type { CallEventType } from "@raincheck/protocol";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
+import { noteAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Executor, executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
@@ -51,8 +52,11 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   ledger.wakes.changed([...ids]);
   void ledger.gate.open(settled.map((row) => row.limited_path));
   const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
-  for (const { id, queue, path } of settled) {
-    if (unknown.has(id)) ledger.aside.note({ queue, path });
+  noteAside(
+    ledger,
+    settled.filter(({ id }) => unknown.has(id)),
+  );
+  for (const { id, queue } of settled) {
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
   }
