@@ -5,6 +5,7 @@
  * ledger tells which: it holds what was settled.
  */
 import type { CallEventType } from "@raincheck/protocol";
+import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
 import { noteAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
@@ -105,10 +106,15 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
     select id, queue, priority, path, limited_path from settled`;
 }
 
-/** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */
-export async function settledBefore({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<boolean[]> {
+/**
+ * Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing; for each
+ * apart, in a statement that holds no other row meanwhile, because who is waited for may be settling several of them.
+ *
+ * @param sql outside of a transaction.
+ */
+export async function settledBefore({ schema }: Ledger, sql: Sql, settlings: readonly Settling[]): Promise<boolean[]> {
   const ids = settlings.map(({ attempt }) => attempt.id);
-  await sql`select id from ${sql(schema)}.call where id = any(${ids}::uuid[]) for share`;
+  await Promise.all(ids.map((id) => sql`select id from ${sql(schema)}.call where id = ${id} for share`));
   const rows = await sql<{ index: number }[]>`
     select item.index
     from unnest(
