@@ -281,7 +281,7 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
    */
   heartbeat?(options: { readonly leaseMs: number; readonly limitMs: number; readonly attempts: number }): Heartbeat;
 
-  /** Writes an attempt's progress as the call's latest and as an event. */
+  /** Writes an attempt's progress as the call's latest and as an event; nothing, if it is the attempt's latest already. */
   report(attempt: AttemptRef, progress: Payload): Promise<SettleResult>;
 
   /**

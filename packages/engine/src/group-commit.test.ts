@@ -136,6 +136,19 @@ describe("groupCommit", () => {
     ]);
   });
 
+  test("a result that comes later than its batch keeps neither the others nor the next batch waiting", async () => {
+    const later = Promise.withResolvers<number>();
+    const add = groupCommit<number, number>({
+      maxItems: 10,
+      write: async (items) => items.map((item) => (item === 1 ? later.promise : item * 2)),
+    });
+    const first = add(1);
+    expect(await add(2)).toBe(4);
+    expect(await add(3)).toBe(6);
+    later.resolve(1);
+    expect(await first).toBe(1);
+  });
+
   test("an item that fails alone is not written again", async () => {
     const { add, nextWrite, writes } = heldCommit({ isItemsFault: () => true });
     const result = Promise.allSettled([add(1)]);

@@ -8,8 +8,11 @@
  * its items; so one bad item harms no other. Any other fault rejects the whole batch.
  */
 export interface GroupCommitOptions<TItem, TResult> {
-  /** Writes a batch; resolves with one result per item, in the items' order. */
-  readonly write: (items: readonly TItem[]) => Promise<readonly TResult[]>;
+  /**
+   * Writes a batch; resolves with one result per item, in the items' order. A result may be a promise: the item is answered when that is
+   * settled, and neither its batch nor the next waits for it.
+   */
+  readonly write: (items: readonly TItem[]) => Promise<readonly (TResult | Promise<TResult>)[]>;
   /** Items in one batch at most. */
   readonly maxItems: number;
   /** Whether a failure may be the fault of one item rather than of the connection. Default: never. */
@@ -21,7 +24,7 @@ export type GroupCommit<TItem, TResult> = (item: TItem) => Promise<TResult>;
 
 interface Waiting<TItem, TResult> {
   readonly item: TItem;
-  readonly resolve: (result: TResult) => void;
+  readonly resolve: (result: TResult | Promise<TResult>) => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -34,7 +37,7 @@ export function groupCommit<TItem, TResult>(options: GroupCommitOptions<TItem, T
   async function writeBatch(batch: readonly Waiting<TItem, TResult>[]): Promise<void> {
     try {
       const results = await write(batch.map(({ item }) => item));
-      batch.forEach(({ resolve }, index) => resolve(results[index] as TResult));
+      batch.forEach(({ resolve }, index) => resolve(results[index] as TResult | Promise<TResult>));
     } catch (error) {
       if (batch.length > 1 && isItemsFault(error)) {
         for (const one of batch) await writeBatch([one]);

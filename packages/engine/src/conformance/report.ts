@@ -22,6 +22,28 @@ export const reportTheme = defineTheme("report", {
     }),
   },
 
+  "progress that is the latest already is not written again, and the same value later is": {
+    async run(trial) {
+      const attempt = await trial.running();
+      for (const progress of ["1", "1", "2", "1"]) expect(await trial.engine.report(attempt, progress)).toBe("settled");
+      const events = await trial.events(attempt.id);
+      expect(events.flatMap((event) => (event.type === "progress" ? [event.value] : []))).toEqual(["1", "2", "1"]);
+      await trial.engine.settle(attempt, retried);
+      await trial.engine.report(await trial.claimSoon(), "1");
+      expect((await trial.events(attempt.id)).at(-1)).toMatchObject({ type: "progress", attempt: 2, value: "1" });
+    },
+    twin: engineThat("writes each value once", (engine) => {
+      const seen = new Set<string>();
+      return {
+        async report(attempt, progress) {
+          if (seen.has(progress)) return "settled";
+          seen.add(progress);
+          return engine.report(attempt, progress);
+        },
+      };
+    }),
+  },
+
   "progress lasts until the next attempt begins": {
     async run(trial) {
       const first = await trial.running();

@@ -119,8 +119,9 @@ export class MemoryCall {
     this.#leaseEndsMs = now.ms + leaseMs;
   }
 
-  /** Writes the running attempt's progress. */
+  /** Writes the running attempt's progress, if it is news. */
   report(progress: Payload, now: Moment): void {
+    if (this.folded.progress === progress) return;
     this.#append({ type: "progress", attempt: this.folded.attempt, value: progress }, now);
   }
 

@@ -15,24 +15,39 @@ import type { Acceptance, NewCall } from "../engine.ts";
 import { type CallerTransaction, answerOf, executorOfCaller } from "./caller-transaction.ts";
 import { join } from "./join.ts";
 import type { Ledger } from "./ledger.ts";
-import { executorOf, inTransaction } from "./transaction.ts";
-import { whileAvailable } from "./unavailable.ts";
+import { setLockLimit } from "./session-limits.ts";
+import { executorOf, goAhead, inTransaction } from "./transaction.ts";
+import { isLocked, isRowLocked, whileAvailable } from "./unavailable.ts";
 
 /** What became of one call: accepted, or refused alone. */
 export type AcceptResult = Acceptance | IdempotencyConflict | StaleAttempt;
 
-/** Accepts a batch in a transaction of its own, and wakes the workers. */
-export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[]): Promise<AcceptResult[]> {
+/** Another transaction, which has not ended, holds an idempotency key of the batch, and the batch has waited for it as long as it was to. */
+export class KeyHeld extends Error {}
+
+/**
+ * Accepts a batch in a transaction of its own, and wakes the workers.
+ *
+ * @param lockMs how long it waits for another transaction that holds one of its keys. Default: as any statement for any lock.
+ * @throws {KeyHeld} after `lockMs`.
+ */
+export async function acceptBatch(ledger: Ledger, calls: readonly NewCall[], lockMs?: number): Promise<AcceptResult[]> {
   await whileAvailable("accept", () => ledger.delivery.prepare(queuesOf(calls)));
-  const results = await whileAvailable("accept", () =>
-    inTransaction(ledger.control, (transaction) =>
-      acceptIn(
-        ledger,
-        { executor: executorOf(transaction), id: null },
-        calls.map((call) => toRow(call, isParked(call))),
-      ),
-    ),
-  );
+  const rows = calls.map((call) => toRow(call, isParked(call)));
+  let waitMs = lockMs;
+  const results = await whileAvailable("accept", async () => {
+    try {
+      return await inTransaction(ledger.control, (transaction) => {
+        if (waitMs !== undefined) goAhead(transaction, setLockLimit(waitMs));
+        return acceptIn(ledger, { executor: executorOf(transaction), id: null }, rows);
+      });
+    } catch (error) {
+      if (lockMs !== undefined && isRowLocked(error)) throw new KeyHeld("another transaction holds the key", { cause: error });
+      // It is the table that is locked, or the delivery's: nothing that would be better waited for in smaller batches.
+      if (isLocked(error)) waitMs = undefined;
+      throw error;
+    }
+  });
   for (const [index, call] of calls.entries()) {
     const result = results[index];
     if (result === undefined || result instanceof Error || !result.created || isParked(call)) continue;
@@ -114,9 +129,12 @@ interface KnownCall {
 }
 
 function toRow(call: NewCall, parked: boolean): Row {
-  const { principal, path, idempotencyKey } = call;
-  const keyHash = idempotencyKey === null ? null : sha256(JSON.stringify([principal, path, idempotencyKey]));
-  return { call, keyHash, inputHash: sha256(call.input), parked };
+  return { call, keyHash: keyHashOf(call), inputHash: sha256(call.input), parked };
+}
+
+/** What the ledger knows a call's idempotency key by, in hex; `null`: it has none. */
+export function keyHashOf({ principal, path, idempotencyKey }: NewCall): string | null {
+  return idempotencyKey === null ? null : sha256(JSON.stringify([principal, path, idempotencyKey]));
 }
 
 interface Inserted {

@@ -24,13 +24,19 @@ export interface PathAside {
 /** The hint; see the file's head. */
 export class AsidePaths {
   #byQueue = new Map<string, Set<string>>();
-  /** What was noted since the keeper last began to look. */
-  #noted: PathAside[] = [];
+  /** What became of paths since the keeper last began to look: whether each has calls aside. By {@link keyOf}. */
+  #since = new Map<string, { readonly pair: PathAside; readonly hasCalls: boolean }>();
 
   /** Calls of this path have been set aside, and that is committed. */
   note(pair: PathAside): void {
-    this.#noted.push(pair);
+    this.#since.set(keyOf(pair), { pair, hasCalls: true });
     this.#add(pair);
+  }
+
+  /** A claim has found no more calls of this path. The next that is set aside is news again, therefore. */
+  drained(pair: PathAside): void {
+    this.#since.set(keyOf(pair), { pair, hasCalls: false });
+    this.#byQueue.get(pair.queue)?.delete(pair.path);
   }
 
   #add({ queue, path }: PathAside): void {
@@ -48,18 +54,30 @@ export class AsidePaths {
   }
 
   /**
-   * Takes over what the ledger has. What is noted while it is asked may have been committed too late for its answer, and is kept.
+   * Takes over what the ledger has. What happened while it is asked may have been committed too late for its answer, and counts instead.
    *
    * @returns the queues with a path that was not known to have any.
    */
   async refresh(ask: () => Promise<readonly PathAside[]>): Promise<Set<string>> {
-    this.#noted = [];
-    const pairs = await ask();
+    this.#since = new Map();
+    const answered = await ask();
     const before = this.#byQueue;
     this.#byQueue = new Map();
-    for (const pair of [...pairs, ...this.#noted]) this.#add(pair);
-    return new Set(pairs.filter(({ queue, path }) => before.get(queue)?.has(path) !== true).map(({ queue }) => queue));
+    const found = answered.filter((pair) => !this.#since.has(keyOf(pair)));
+    const noted = [...this.#since.values()].filter(({ hasCalls }) => hasCalls).map(({ pair }) => pair);
+    for (const pair of [...found, ...noted]) this.#add(pair);
+    return new Set(found.filter(({ queue, path }) => before.get(queue)?.has(path) !== true).map(({ queue }) => queue));
   }
+}
+
+function keyOf({ queue, path }: PathAside): string {
+  return JSON.stringify([queue, path]);
+}
+
+/** Notes what has been set aside, and wakes the claimers of this process: another of them may have the procedure. */
+export function noteAside({ aside, wakes }: Pick<Parts, "aside" | "wakes">, pairs: readonly PathAside[]): void {
+  for (const pair of pairs) aside.note(pair);
+  for (const queue of new Set(pairs.map((pair) => pair.queue))) wakes.runnableHere(queue);
 }
 
 /** What the verbs about calls aside need of the ledger. */
@@ -100,8 +118,8 @@ export async function takeAside(
 ): Promise<string[]> {
   const paths = aside.of(queue).filter((path) => places.of(path, limit) > 0);
   if (paths.length === 0 || limit === 0) return [];
-  const rows = await sql<{ id: string }[]>`
-    select one.id
+  const rows = await sql<{ id: string; path: string }[]>`
+    select one.id, wanted.path
     from unnest(${paths}::text[], ${paths.map((path) => places.of(path, limit))}::int[]) as wanted (path, places)
     cross join lateral (
       select id, priority, created_at from ${sql(schema)}.call
@@ -109,6 +127,8 @@ export async function takeAside(
       order by priority desc, created_at, id limit wanted.places for update skip locked
     ) as one
     order by one.priority desc, one.created_at, one.id limit ${limit}`;
+  const taken = (path: string) => rows.filter((row) => row.path === path).length;
+  if (rows.length < limit) for (const path of paths) if (taken(path) < places.of(path, limit)) aside.drained({ queue, path });
   return rows.map(({ id }) => id);
 }
 
@@ -163,12 +183,17 @@ export async function vouch({ schema, control }: Pick<Parts, "schema" | "control
   const known: string[] = [];
   for (const path of paths) if (await knows(path)) known.push(path);
   if (known.length === 0) return;
-  // Those that were put off a short while ago are left alone.
+  // Those that were put off a short while ago are left alone, and so are those that are claimed or set aside at this moment.
   await control.use(
     (sql) => sql`
+    with put_off as (
+      select id from ${sql(schema)}.call
+      where queue = any(${queues as string[]}::text[]) and path = any(${known}::text[]) and state = 'queued' and aside_attempt = attempt
+        and aside_until < now() + ${giveUpAfterMs * 0.9}::float8 * interval '1 millisecond'
+      for update skip locked
+    )
     update ${sql(schema)}.call set aside_until = now() + ${giveUpAfterMs}::float8 * interval '1 millisecond'
-    where queue = any(${queues as string[]}::text[]) and path = any(${known}::text[]) and state = 'queued' and aside_attempt = attempt
-      and aside_until < now() + ${giveUpAfterMs * 0.9}::float8 * interval '1 millisecond'`,
+    where id = any(array(select id from put_off))`,
   );
 }
 

@@ -6,7 +6,7 @@
 import type { TransactionSql } from "postgres";
 import type { ClaimedCall, ClaimRequest } from "../engine.ts";
 import { admit } from "./admit.ts";
-import { Places, type SetAside, setAside, takeAside } from "./aside.ts";
+import { Places, type SetAside, noteAside, setAside, takeAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
 import { cancelLeft } from "./pass-on-cancels.ts";
 import { executorOf, inTransaction } from "./transaction.ts";
@@ -33,7 +33,7 @@ export async function claim(ledger: Ledger, request: ClaimRequest): Promise<Clai
     inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
   );
   if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
-  for (const pair of aside) ledger.aside.note(pair);
+  noteAside(ledger, aside);
   void ledger.gate.open(unseen);
   void cancelLeft(ledger, left);
   for (const queue of unfinished) ledger.wakes.runnable(queue, 0);

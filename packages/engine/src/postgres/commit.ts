@@ -11,6 +11,7 @@ import { inApplication } from "./application.ts";
 import type { Ledger } from "./ledger.ts";
 import { controlLimits, setLimits } from "./session-limits.ts";
 import { settledBefore, settleRows } from "./settle.ts";
+import { goAhead } from "./transaction.ts";
 import { isOfTheWork, isUnavailable, whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.commit`. */
@@ -28,12 +29,8 @@ export async function commit<TValue>(
         thrown.push(error);
         throw error;
       });
-      // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take. Not
-      // waited for; when it fails, so does the statement behind it.
-      transaction
-        .unsafe(setLimits(controlLimits, "local"))
-        .execute()
-        .catch(() => undefined);
+      // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take.
+      goAhead(transaction, setLimits(controlLimits, "local"));
       const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
       if (settled === undefined) throw new StaleAttempt(attempt);
       done.push({ ...result, limitedPath: settled.limited_path });

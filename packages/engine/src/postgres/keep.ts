@@ -34,29 +34,46 @@ export interface Keeper {
   stop(): Promise<void>;
 }
 
-/** Starts keeping. A pass that fails is left to the next one: its transaction changed nothing. */
+/**
+ * Starts keeping. An act that fails is left to the next pass, for its transaction changed nothing, and keeps the pass from none of the
+ * others; `onError` is told of it once, until it succeeds again.
+ */
 export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): Keeper {
   const stopping = new AbortController();
   const redeliver = makeRedelivery(ledger);
+  const failing = new Set<string>();
+  let redeliverAtMs = 0;
+
+  async function act<TValue>(name: string, work: () => Promise<TValue>): Promise<TValue | null> {
+    try {
+      const value = await work();
+      failing.delete(name);
+      return value;
+    } catch (error) {
+      if (!failing.has(name) && !stopping.signal.aborted) onError(error);
+      failing.add(name);
+      return null;
+    }
+  }
+
+  async function pass(): Promise<void> {
+    const isRedeliverDue = performance.now() >= redeliverAtMs;
+    const due = await act("ask", () => whatIsDue(ledger, { redeliver: isRedeliverDue, returnMs }));
+    if (due === null) return;
+    if (due.expired) await act("expire", () => expireDue(ledger));
+    if (due.lost && ledger.outages.endedAgoMs() >= returnMs) await act("reap", () => reapLost(ledger));
+    if (due.cancelling) await act("pass cancels on", () => passOnCancels(ledger));
+    if (due.retained) await act("delete", () => deleteRetained(ledger));
+    if (due.unknown) await act("give up", () => giveUpUnknown(ledger));
+    if (due.aside || !ledger.aside.isEmpty) await act("look aside", () => lookAside(ledger));
+    if (due.parked) await act("open the gate", async () => ledger.gate.open(await pathsWithRoom(ledger)));
+    if (isRedeliverDue) redeliverAtMs = performance.now() + redeliverMs;
+    if (due.undelivered) await act("redeliver", redeliver);
+  }
 
   async function keep(): Promise<void> {
-    let redeliverAtMs = 0;
     while (!stopping.signal.aborted) {
-      try {
-        const isRedeliverDue = performance.now() >= redeliverAtMs;
-        const due = await whatIsDue(ledger, { redeliver: isRedeliverDue, returnMs });
-        if (due.expired) await expireDue(ledger);
-        if (due.lost && ledger.outages.endedAgoMs() >= returnMs) await reapLost(ledger);
-        if (due.cancelling) await passOnCancels(ledger);
-        if (due.retained) await deleteRetained(ledger);
-        if (due.unknown) await giveUpUnknown(ledger);
-        if (due.aside || !ledger.aside.isEmpty) await lookAside(ledger);
-        if (due.parked) await ledger.gate.open(await pathsWithRoom(ledger));
-        if (isRedeliverDue) redeliverAtMs = performance.now() + redeliverMs;
-        if (due.undelivered) await redeliver();
-      } catch (error) {
-        if (!stopping.signal.aborted) onError(error);
-      }
+      await pass();
       await sleep(passMs * (0.75 + Math.random() / 2), undefined, { signal: stopping.signal, ref: false }).catch(() => undefined);
     }
   }

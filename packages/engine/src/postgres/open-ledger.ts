@@ -1,7 +1,8 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
-import { type AcceptResult, acceptBatch } from "./accept.ts";
+import { acceptLanes } from "./accept-lanes.ts";
+import type { AcceptResult } from "./accept.ts";
 import { AsidePaths } from "./aside.ts";
 import { openApplication, openControl, probe } from "./connections.ts";
 import { type EventsRequest, readEvents } from "./events.ts";
@@ -37,7 +38,7 @@ export interface OpenLedgerOptions {
 /** An open ledger with the verbs that many callers share one round trip for. */
 export interface OpenLedger {
   readonly ledger: Ledger;
-  readonly accept: GroupCommit<NewCall, AcceptResult>;
+  readonly accept: (call: NewCall) => Promise<AcceptResult>;
   readonly settle: GroupCommit<Settling, SettleResult>;
   readonly report: GroupCommit<Report, SettleResult>;
   readonly events: GroupCommit<EventsRequest, EventPage | null>;
@@ -89,7 +90,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const closing = opening.move();
   return {
     ledger,
-    accept: groupCommit({ write: (calls) => acceptBatch(ledger, calls), maxItems: 500, isItemsFault: isRefused }),
+    accept: acceptLanes(ledger),
     settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
     report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),

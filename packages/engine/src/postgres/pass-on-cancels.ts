@@ -82,15 +82,18 @@ export async function cancelLeft(ledger: Ledger, ids: readonly string[]): Promis
   }
 }
 
-/** Whether there were any to mark. */
+/** Whether there were any to mark. Several claims may meet children of the same parents: these are locked in one order everywhere. */
 async function markParentsOf({ schema, control }: Ledger, ids: readonly string[]): Promise<boolean> {
   const { count } = await control.use(
     (sql) => sql`
     with met as materialized (
       select parent_id, state from ${sql(schema)}.call where id = any(${ids as string[]}::uuid[])
+    ), parent as (
+      select id from ${sql(schema)}.call
+      where id = any(array(select parent_id from met where state = 'queued')) and state = 'cancelled' and not cancelling
+      order by id for update
     )
-    update ${sql(schema)}.call set cancelling = true
-    where id = any(array(select parent_id from met where state = 'queued')) and state = 'cancelled' and not cancelling`,
+    update ${sql(schema)}.call set cancelling = true where id = any(array(select id from parent))`,
   );
   return count > 0;
 }

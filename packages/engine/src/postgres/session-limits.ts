@@ -43,3 +43,8 @@ export function setLimits({ statementMs, lockMs, idleMs }: SessionLimits, scope:
     .map(([name, ms]) => `set ${scope} ${name} = ${ms}`)
     .join("; ");
 }
+
+/** Another limit for waits for a lock, as a statement for the transaction that it stands in. */
+export function setLockLimit(lockMs: number): string {
+  return `set local lock_timeout = ${lockMs}`;
+}

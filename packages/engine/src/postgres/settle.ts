@@ -5,7 +5,9 @@
  * ledger tells which: it holds what was settled.
  */
 import type { CallEventType } from "@raincheck/protocol";
+import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
+import { noteAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Executor, executorOf, inTransaction } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
@@ -51,8 +53,11 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   ledger.wakes.changed([...ids]);
   void ledger.gate.open(settled.map((row) => row.limited_path));
   const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
-  for (const { id, queue, path } of settled) {
-    if (unknown.has(id)) ledger.aside.note({ queue, path });
+  noteAside(
+    ledger,
+    settled.filter(({ id }) => unknown.has(id)),
+  );
+  for (const { id, queue } of settled) {
     const settlement = retrying.get(id);
     if (settlement !== undefined) ledger.wakes.runnable(queue, settlement.delayMs);
   }
@@ -101,10 +106,15 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
     select id, queue, priority, path, limited_path from settled`;
 }
 
-/** Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing. */
-export async function settledBefore({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<boolean[]> {
+/**
+ * Of settlements that the fence refused, which are in the ledger already, word for word. Waits for one that is still committing; for each
+ * apart, in a statement that holds no other row meanwhile, because who is waited for may be settling several of them.
+ *
+ * @param sql outside of a transaction.
+ */
+export async function settledBefore({ schema }: Ledger, sql: Sql, settlings: readonly Settling[]): Promise<boolean[]> {
   const ids = settlings.map(({ attempt }) => attempt.id);
-  await sql`select id from ${sql(schema)}.call where id = any(${ids}::uuid[]) for share`;
+  await Promise.all(ids.map((id) => sql`select id from ${sql(schema)}.call where id = ${id} for share`));
   const rows = await sql<{ index: number }[]>`
     select item.index
     from unnest(

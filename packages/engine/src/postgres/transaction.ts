@@ -80,6 +80,14 @@ function broken(cause: unknown): Error {
   return Object.assign(new Error("The transaction's connection broke.", { cause }), { code: "CONNECTION_CLOSED" });
 }
 
+/** Sends a statement that is not waited for, ahead of those that follow it. When it fails, so do they. */
+export function goAhead(transaction: TransactionSql, statement: string): void {
+  transaction
+    .unsafe(statement)
+    .execute()
+    .catch(() => undefined);
+}
+
 /** What a delivery gets to run its own statements with. */
 export function executorOf(sql: Executor): SqlExecutor {
   return {

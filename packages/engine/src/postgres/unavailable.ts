@@ -64,12 +64,25 @@ export function isOfTheWork(error: unknown): boolean {
   return code !== null && (connectionCodes.has(code) || code === "57014" || code === "55P03");
 }
 
+/** Whether a statement has waited for a lock for as long as it may. */
+export function isLocked(error: unknown): boolean {
+  return codeOf(error) === "55P03";
+}
+
+/**
+ * Whether it was the lock of a row of the ledger, or a key that another transaction has inserted. Postgres says so in the error's context,
+ * in whatever language, by the table's name; of a table's own lock it says nothing.
+ */
+export function isRowLocked(error: unknown): boolean {
+  return isLocked(error) && /\bcall\b/.test(String((error as { where?: unknown }).where));
+}
+
 /**
  * Whether an error may be the fault of one row of a batch: Postgres answered, and refused the statement; or it waited for a lock, which
  * somebody holds on one of the rows.
  */
 export function isRefused(error: unknown): boolean {
-  if (error instanceof EngineUnavailable) return codeOf(error.cause) === "55P03";
+  if (error instanceof EngineUnavailable) return isRowLocked(error.cause);
   return codeOf(error) !== null && !isUnavailable(error);
 }
 

@@ -14,7 +14,7 @@ export interface Due {
 
 /** What is asked about beside what always is. */
 export interface DueQuestion {
-  /** Whether lost deliveries are asked about: many calls that were set aside make that question cost something. */
+  /** Whether lost deliveries are asked about. The answer is yes in every backlog, and a look at it follows. */
   readonly redeliver: boolean;
   /** For so long after a start of the server no lease counts as ended, in milliseconds: nobody could extend one meanwhile. */
   readonly returnMs: number;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parentCancelled } from "../../src/engine.ts";
 import { newCall } from "../new-call.ts";
-import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
+import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
 const reader = { principal: "ada" };
 
@@ -40,5 +40,36 @@ describe("a call that is set aside", () => {
     expect(await engine.claim({ ...claimOne, withheld: [{ path: call.path, places: 0, giveUpAfterMs: 1 }] })).toEqual([]);
     expect(await sql`select from ${sql(`${schema}_pgboss`)}.job`).toHaveLength(0);
     expect(await sql`select aside_attempt, aside_until from ${sql(schema)}.call`).toEqual([{ aside_attempt: null, aside_until: null }]);
+  });
+
+  // Neither listens: what wakes a claimer is its own process.
+  test("is told of to the other claimers of the process that set it aside, whether its claim or its attempt did", async () => {
+    await using fixture = await ledgerFixture();
+    const engine = fixture.engine({ listen: false });
+    const call = newCall();
+    await engine.accept(call);
+    const woken = () => nextWake((wake) => engine.onRunnable(["default"], wake));
+    const byClaim = woken();
+    expect(await engine.claim({ ...claimOne, withheld: [{ path: call.path, places: 0, giveUpAfterMs: 600_000 }] })).toEqual([]);
+    await byClaim;
+    const [attempt] = await engine.claim(claimOne);
+    const byAttempt = woken();
+    await engine.settle(attempt!, { type: "unknown", giveUpAfterMs: 600_000 });
+    await byAttempt;
+    expect(await engine.claim(claimOne)).toMatchObject([{ id: call.id, attempt: 2 }]);
+  });
+
+  test("is found by another process, also where that one has just taken all that were aside before", async () => {
+    await using fixture = await ledgerFixture();
+    const [withholding, knowing] = [fixture.engine({ listen: false }), fixture.engine({ listen: false })];
+    await knowing.start();
+    for (let round = 0; round < 3; round += 1) {
+      const call = newCall();
+      await withholding.accept(call);
+      const woken = nextWake((wake) => knowing.onRunnable(["default"], wake));
+      expect(await withholding.claim({ ...claimOne, withheld: [{ path: call.path, places: 0, giveUpAfterMs: 600_000 }] })).toEqual([]);
+      await woken;
+      expect(await knowing.claim({ ...claimOne, limit: 2 })).toMatchObject([{ id: call.id }]);
+    }
   });
 });

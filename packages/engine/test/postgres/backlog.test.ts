@@ -1,6 +1,7 @@
 import type { Sql } from "postgres";
 import { expect, test } from "vitest";
 import { acceptBatch } from "../../src/postgres/accept.ts";
+import { lookAside } from "../../src/postgres/aside.ts";
 import { claim } from "../../src/postgres/claim.ts";
 import { expireDue } from "../../src/postgres/expire.ts";
 import { pathsWithRoom } from "../../src/postgres/gate.ts";
@@ -23,18 +24,33 @@ const fewRows = 5_000;
 
 const limited = { path: "limited", concurrency: 1 };
 
-/** Fills the ledger with calls that wait, that wait for room, and that have ended. */
+interface Kind {
+  readonly state: "queued" | "succeeded";
+  readonly isLimited?: boolean;
+  readonly isParked?: boolean;
+  readonly isAside?: boolean;
+}
+
+/** Those that were set aside first: by when they were due, they come before all others. */
+const kinds: readonly Kind[] = [
+  { state: "queued", isAside: true },
+  { state: "queued", isAside: true, isLimited: true },
+  { state: "succeeded" },
+  { state: "queued" },
+  { state: "queued", isLimited: true, isParked: true },
+];
+
+/** Fills the ledger with calls that wait, that wait for room, that were set aside, and that have ended. */
 async function fill(sql: Sql, schema: string): Promise<void> {
-  const insert = (state: string, parked: boolean) => sql`
-    insert into ${sql(schema)}.call
-      (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, concurrency, parked)
-    select gen_random_uuid(), ${parked ? limited.path : "free"}, 'backlog', 'ada', ${state}, 1, 0, '{}', '{}', '\\x00', now() - interval '1 day',
-      case ${state} when 'queued' then now() - interval '1 hour' else now() + interval '1 hour' end + n * interval '1 millisecond',
-      3600000, ${parked ? 1 : null}::int, ${parked}
-    from generate_series(1, ${backlog}) as n`;
-  await insert("succeeded", false);
-  await insert("queued", false);
-  await insert("queued", true);
+  for (const [place, { state, isLimited = false, isParked = false, isAside = false }] of kinds.entries()) {
+    await sql`
+      insert into ${sql(schema)}.call
+        (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, concurrency, parked, aside_attempt)
+      select gen_random_uuid(), ${isLimited ? limited.path : "free"}, 'backlog', 'ada', ${state}, 1, 0, '{}', '{}', '\\x00', now() - interval '1 day',
+        now() + case ${state} when 'queued' then -1 else 1 end * interval '1 hour' + (${place * backlog}::int + n) * interval '1 millisecond',
+        3600000, ${isLimited ? limited.concurrency : null}::int, ${isParked}, ${isAside ? 0 : null}::int
+      from generate_series(1, ${backlog}) as n`;
+  }
   await sql`insert into ${sql(schema)}.event (call_id, seq, type, at, attempt) select id, seq, 'queued', created_at, 0 from ${sql(schema)}.call`;
 }
 
@@ -64,13 +80,13 @@ const acts: Record<string, Act> = {
   "taking back lost calls": {
     ready: (sql, schema) => sql`
       update ${sql(schema)}.call set state = 'running', attempt = 1, due_at = now()
-      where id = any(array(select id from ${sql(schema)}.call where state = 'queued' and not parked order by due_at limit 500))`,
+      where id = any(array(select id from ${sql(schema)}.call where state = 'queued' and not parked and aside_attempt is null order by due_at limit 500))`,
     run: reapLost,
   },
   "expiring calls": {
     ready: (sql, schema) => sql`
       update ${sql(schema)}.call set expires_at = now()
-      where id = any(array(select id from ${sql(schema)}.call where state = 'queued' and not parked order by due_at limit 500))`,
+      where id = any(array(select id from ${sql(schema)}.call where state = 'queued' and not parked and aside_attempt is null order by due_at limit 500))`,
     run: expireDue,
   },
   "deleting ended calls": {
@@ -96,6 +112,8 @@ const acts: Record<string, Act> = {
       }
     },
   },
+  "looking for lost deliveries": { run: (ledger) => makeRedelivery(ledger)() },
+  "looking for paths with calls aside": { run: (ledger) => lookAside(ledger) },
 };
 
 test.each(["before the table has statistics", "when the table has statistics"])(

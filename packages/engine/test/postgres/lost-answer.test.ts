@@ -55,6 +55,20 @@ describe("an answer that is lost", () => {
     expect(page?.events.map(({ type }) => type)).toEqual(["queued", "started", "succeeded"]);
   });
 
+  test("of a report: its progress is written once, also where several values travel together", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    const { id } = await engine.accept(newCall());
+    const [attempt] = await engine.claim(claimOne);
+    const lost = proxy.loseAnswerTo("marker-of-this-progress");
+    const values = ['"first"', '"marker-of-this-progress"', '"last"'];
+    const [results] = await Promise.all([Promise.all(values.map((value) => engine.report(attempt!, value))), lost]);
+    expect(results).toEqual(["settled", "settled", "settled"]);
+    const page = await engine.events(id, 2, { principal: "ada" });
+    expect(page?.events.map((event) => event.type === "progress" && event.value)).toEqual(values);
+  });
+
   test("of making a queue's place in the delivery: it is made again, and the call is accepted", async () => {
     await using fixture = await ledgerFixture();
     await using proxy = await faultProxy(fixture.url);

@@ -5,7 +5,8 @@
  * after its end, when it may be deleted. `expires_at` is the next moment at which it expires, if there is one.
  *
  * `concurrency` is how many attempts of its path may run at once for the call to begin; null: it is not limited. A `parked` call is
- * limited, due, and without a delivery: there was no room for it (see `gate.ts`).
+ * limited, due, and without a delivery: there was no room for it (see `gate.ts`). The indexes of those that wait with a delivery are made by
+ * `0003-aside.ts`, which says which those are.
  */
 export const ledger = (schema: string): string => `
   create table ${schema}.call (
@@ -40,11 +41,8 @@ export const ledger = (schema: string): string => `
   );
 
   create unique index call_key on ${schema}.call (key_hash) where key_hash is not null;
-  create index call_queued on ${schema}.call (due_at) where state = 'queued' and not parked;
   create index call_running on ${schema}.call (due_at) where state = 'running';
   create index call_parked on ${schema}.call (path, queue, priority desc, created_at, id) where parked;
-  create index call_limited on ${schema}.call (path, state, queue, priority desc)
-    where concurrency is not null and state in ('queued', 'running') and not parked;
   create index call_ended on ${schema}.call (due_at) where state not in ('queued', 'running');
   create index call_expiring on ${schema}.call (expires_at) where expires_at is not null;
   create index call_of_principal on ${schema}.call (principal, created_at desc, id desc) where principal is not null;
