@@ -11,8 +11,8 @@ import { inApplication } from "./application.ts";
 import type { Ledger } from "./ledger.ts";
 import { controlLimits, setLimits } from "./session-limits.ts";
 import { settledBefore, settleRows } from "./settle.ts";
-import { goAhead } from "./transaction.ts";
-import { isOfTheWork, isUnavailable, whileAvailable } from "./unavailable.ts";
+import { goAhead, isMarked, markTransaction, rolledBack } from "./transaction.ts";
+import { isAborted, isOfTheWork, isUnavailable, whileAvailable } from "./unavailable.ts";
 
 /** See `Engine.commit`. */
 export async function commit<TValue>(
@@ -25,14 +25,16 @@ export async function commit<TValue>(
   const thrown: unknown[] = [];
   try {
     await inApplication(ledger, async (transaction) => {
+      goAhead(transaction, markTransaction);
       const result = await work(transaction).catch((error: unknown) => {
         thrown.push(error);
         throw error;
       });
       // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take.
       goAhead(transaction, setLimits(controlLimits, "local"));
-      const [settled] = await settleRows(ledger, transaction, [{ attempt, settlement: { type: "succeeded", output: result.output } }]);
-      if (settled === undefined) throw new StaleAttempt(attempt);
+      const settling = { attempt, settlement: { type: "succeeded", output: result.output } } as const;
+      const [settled] = await settleRows(ledger, transaction, [settling], { isMarked: true }).catch(explained);
+      if (settled === undefined) throw (await isMarked(transaction)) ? new StaleAttempt(attempt) : new Error(endedByItself);
       done.push({ ...result, limitedPath: settled.limited_path });
     });
   } catch (error) {
@@ -43,6 +45,14 @@ export async function commit<TValue>(
   ledger.wakes.changed([attempt.id]);
   void ledger.gate.open([done[0]!.limitedPath]);
   return done[0]!.value;
+}
+
+const endedByItself =
+  "The work of a commit ended its transaction itself, by a `commit` or `rollback` of its own. Return to commit, throw to roll back; nothing was settled.";
+
+/** Throws what says more than Postgres does of a statement behind one that had failed. */
+function explained(error: unknown): never {
+  throw isAborted(error) ? rolledBack(error) : error;
 }
 
 async function hasCommitted(ledger: Ledger, attempt: AttemptRef, output: Payload): Promise<boolean> {

@@ -71,7 +71,7 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  * Keeps calls in Postgres (14 or later).
  *
  * No session keeps others waiting for ever. The engine's own statements wait five seconds for a lock and may leave a transaction idle for
- * two. In the application's transactions (`ctx.call.commit()`, `engine.transaction()`) a statement may take five minutes, wait 30
+ * two. In the application's transactions (`ctx.call.commit()`, `engine.transaction()`) a statement may take five minutes, wait 40
  * seconds for a lock, and be followed by 30 seconds in which nothing happens; `set local` raises that for one transaction. They are
  * `read committed`, whatever the role or the database has by default; `set transaction isolation level` as the first statement changes it.
  *

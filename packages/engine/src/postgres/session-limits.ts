@@ -26,9 +26,10 @@ export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000
 
 /**
  * Transactions that hold the application's writes: how long they take is the application's business, within reason. It may be silent
- * while it thinks, so silence says nothing here before the server would have ended the session.
+ * while it thinks, so silence says nothing here before the server would have ended the session. Who waits for a lock of one that was frozen
+ * has it when that is ended as idle, well before its own limit.
  */
-export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 30_000, idleMs: 30_000, silenceMs: 301_000 };
+export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 40_000, idleMs: 30_000, silenceMs: 301_000 };
 
 /** Begins a transaction. Whatever the role or the database says: what is read under a lock must be what was committed before it was had. */
 export const begin = "begin isolation level read committed";

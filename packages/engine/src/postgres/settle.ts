@@ -9,7 +9,7 @@ import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
 import { noteAside } from "./aside.ts";
 import type { Ledger } from "./ledger.ts";
-import { type Executor, executorOf, inTransaction } from "./transaction.ts";
+import { type Executor, executorOf, inTransaction, isMarkedSql } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";
 
 /** One attempt and how it ends. */
@@ -64,8 +64,17 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   return settlings.map((settling) => (written.has(settling) || before[refused.indexOf(settling)] === true ? "settled" : "stale"));
 }
 
-/** Settles what the fence lets through, and answers with just that. */
-export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonly Settling[]): Promise<SettledRow[]> {
+/**
+ * Settles what the fence lets through, and answers with just that.
+ *
+ * @param options.isMarked nothing, unless in the transaction that was marked. Default `false`.
+ */
+export function settleRows(
+  { schema }: Ledger,
+  sql: Executor,
+  settlings: readonly Settling[],
+  { isMarked = false } = {},
+): Promise<SettledRow[]> {
   const column = <TValue>(pick: (settlement: Settlement) => TValue): TValue[] => settlings.map(({ settlement }) => pick(settlement));
   return sql<SettledRow[]>`
     with item as (
@@ -97,6 +106,7 @@ export function settleRows({ schema }: Ledger, sql: Executor, settlings: readonl
           now() + item.give_up_ms * interval '1 millisecond')
       from item
       where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
+        ${isMarked ? sql.unsafe(`and ${isMarkedSql}`) : sql``}
       returning call.id, call.seq, call.attempt, call.queue, call.priority, call.path, item.type, item.body,
         case when call.concurrency is not null then call.path end as limited_path
     ), noted as (

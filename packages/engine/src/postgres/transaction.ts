@@ -62,7 +62,7 @@ export async function inTransactionOf<TValue>(
     revoke();
     const { command } = await session.unsafe("commit");
     // Postgres makes a rollback of it when a statement has failed, even if `work` did not mind.
-    if (command !== "COMMIT") throw new Error("The transaction was rolled back, because one of its statements had failed.");
+    if (command !== "COMMIT") throw rolledBack();
     return value;
   } catch (error) {
     revoke();
@@ -78,6 +78,26 @@ export async function inTransactionOf<TValue>(
 
 function broken(cause: unknown): Error {
   return Object.assign(new Error("The transaction's connection broke.", { cause }), { code: "CONNECTION_CLOSED" });
+}
+
+/** What says why nothing of a transaction is there. */
+export function rolledBack(cause?: unknown): Error {
+  return new Error(
+    "The transaction was rolled back, because one of its statements had failed. Let its error through, or put a statement that may fail into a `savepoint()`.",
+    { cause },
+  );
+}
+
+/** Marks an open transaction, until it ends. */
+export const markTransaction = "set local raincheck.transaction = 'open'";
+
+/** As a condition: the transaction is the one that was marked. */
+export const isMarkedSql = "current_setting('raincheck.transaction', true) is not distinct from 'open'";
+
+/** Whether it is the transaction that was marked, and not what follows a `commit` or `rollback` within it. */
+export async function isMarked(transaction: TransactionSql): Promise<boolean> {
+  const [row] = await transaction.unsafe<{ marked: boolean }[]>(`select ${isMarkedSql} as marked`);
+  return row?.marked === true;
 }
 
 /** Sends a statement that is not waited for, ahead of those that follow it. When it fails, so do they. */

@@ -64,6 +64,11 @@ export function isOfTheWork(error: unknown): boolean {
   return code !== null && (connectionCodes.has(code) || code === "57014" || code === "55P03");
 }
 
+/** Whether a statement was refused because one before it had failed in the same transaction. */
+export function isAborted(error: unknown): boolean {
+  return codeOf(error) === "25P02";
+}
+
 /** Whether a statement has waited for a lock for as long as it may. */
 export function isLocked(error: unknown): boolean {
   return codeOf(error) === "55P03";

@@ -115,13 +115,13 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/accept.ts`,
-        find: "calls.map((call) => toRow(call, isParked(call))),",
-        replace: `calls.map((call) => {
-          const known = call as typeof call & { tried?: boolean };
-          if (known.tried) return toRow({ ...call, id: crypto.randomUUID() as typeof call.id, idempotencyKey: null }, isParked(call));
-          known.tried = true;
-          return toRow(call, isParked(call));
-        }),`,
+        find: "return acceptIn(ledger, { executor: executorOf(transaction), id: null }, rows);",
+        replace: `const known = calls as typeof calls & { tried?: boolean };
+        const others = known.tried
+          ? rows.map(({ call, parked }) => toRow({ ...call, id: crypto.randomUUID() as typeof call.id, idempotencyKey: null }, parked))
+          : rows;
+        known.tried = true;
+        return acceptIn(ledger, { executor: executorOf(transaction), id: null }, others);`,
       },
     ],
     faults: ["lostAnswer"],
