@@ -33,7 +33,7 @@ export async function commit<TValue>(
       // From here the call's row is locked: a process that freezes now must not hold it for as long as the application may take.
       goAhead(transaction, setLimits(controlLimits, "local"));
       const settling = { attempt, settlement: { type: "succeeded", output: result.output } } as const;
-      const [settled] = await settleRows(ledger, transaction, [settling], { isMarked: true }).catch(explained);
+      const [settled] = await settleRows(ledger, { sql: transaction, isMarked: true }, [settling]).catch(explained);
       if (settled === undefined) throw (await isMarked(transaction)) ? new StaleAttempt(attempt) : new Error(endedByItself);
       done.push({ ...result, limitedPath: settled.limited_path });
     });

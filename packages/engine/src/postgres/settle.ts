@@ -34,9 +34,9 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const retrying = new Map(first.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
   const settled = await whileAvailable("settle", () =>
     retrying.size === 0
-      ? ledger.control.use((sql) => settleRows(ledger, sql, first))
+      ? ledger.control.use((sql) => settleRows(ledger, { sql, isMarked: false }, first))
       : inTransaction(ledger.control, async (transaction) => {
-          const rows = await settleRows(ledger, transaction, first);
+          const rows = await settleRows(ledger, { sql: transaction, isMarked: false }, first);
           const back = rows.flatMap(({ id, queue, priority }) => {
             const settlement = retrying.get(id);
             return settlement === undefined ? [] : [{ id, queue, priority, delayMs: settlement.delayMs }];
@@ -64,17 +64,15 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   return settlings.map((settling) => (written.has(settling) || before[refused.indexOf(settling)] === true ? "settled" : "stale"));
 }
 
-/**
- * Settles what the fence lets through, and answers with just that.
- *
- * @param options.isMarked nothing, unless in the transaction that was marked. Default `false`.
- */
-export function settleRows(
-  { schema }: Ledger,
-  sql: Executor,
-  settlings: readonly Settling[],
-  { isMarked = false } = {},
-): Promise<SettledRow[]> {
+/** Where settlements are written. */
+export interface Settler {
+  readonly sql: Executor;
+  /** Whether this must be the transaction that was marked, or nothing is written. */
+  readonly isMarked: boolean;
+}
+
+/** Settles what the fence lets through, and answers with just that. */
+export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settlings: readonly Settling[]): Promise<SettledRow[]> {
   const column = <TValue>(pick: (settlement: Settlement) => TValue): TValue[] => settlings.map(({ settlement }) => pick(settlement));
   return sql<SettledRow[]>`
     with item as (
