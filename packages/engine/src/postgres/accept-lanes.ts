@@ -14,7 +14,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { EngineUnavailable } from "../engine-errors.ts";
 import type { NewCall } from "../engine.ts";
 import { groupCommit } from "../group-commit.ts";
-import { type AcceptResult, KeyHeld, acceptBatch, keyHashOf } from "./accept.ts";
+import { type AcceptResult, KeyHeld, acceptBatch } from "./accept.ts";
+import { keyHashOf } from "./call-row.ts";
 import type { Ledger } from "./ledger.ts";
 import { isRefused } from "./unavailable.ts";
 

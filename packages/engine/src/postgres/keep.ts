@@ -5,7 +5,8 @@
  * A pass begins with one cheap question, whether there is anything to do. In a quiet ledger that is all it costs.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { giveUpUnknown, lookAside } from "./aside.ts";
+import { giveUpUnknown } from "./give-up-unknown.ts";
+import { lookAside } from "./look-aside.ts";
 import { expireDue } from "./expire.ts";
 import { pathsWithRoom } from "./gate.ts";
 import type { Ledger } from "./ledger.ts";

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { workerData } from "node:worker_threads";
 import { LeaseBoard, machineMs } from "./lease-board.ts";
 import { extendRows } from "./lease.ts";
-import { learnArrayTypes } from "./sessions.ts";
+import { learnArrayTypes } from "./array-types.ts";
 
 /** What the thread is started with. */
 export interface LeaseThreadData {

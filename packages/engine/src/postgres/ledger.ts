@@ -1,6 +1,6 @@
 import type { Delivery } from "../delivery/delivery.ts";
 import type { NewCall } from "../engine.ts";
-import type { AsidePaths } from "./aside.ts";
+import type { AsidePaths } from "./aside-paths.ts";
 import type { Gate } from "./gate.ts";
 import type { WhereIs } from "./join.ts";
 import type { Outages } from "./outage.ts";

@@ -7,7 +7,7 @@ import { EngineSetupError } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
 import { acceptWith, isParked } from "./accept.ts";
 import { inApplication } from "./application.ts";
-import { vouch } from "./aside.ts";
+import { vouch } from "./vouch.ts";
 import type { CallerTransaction } from "./caller-transaction.ts";
 import { cancel } from "./cancel.ts";
 import { claim } from "./claim.ts";

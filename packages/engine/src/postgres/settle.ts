@@ -7,7 +7,7 @@
 import type { CallEventType } from "@raincheck/protocol";
 import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../engine.ts";
-import { noteAside } from "./aside.ts";
+import { noteAside } from "./aside-paths.ts";
 import type { Ledger } from "./ledger.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "./transaction.ts";
 import { whileAvailable } from "./unavailable.ts";

@@ -1,7 +1,7 @@
 import type { Sql } from "postgres";
 import { expect, test } from "vitest";
 import { acceptBatch } from "../../src/postgres/accept.ts";
-import { lookAside } from "../../src/postgres/aside.ts";
+import { lookAside } from "../../src/postgres/look-aside.ts";
 import { claim } from "../../src/postgres/claim.ts";
 import { expireDue } from "../../src/postgres/expire.ts";
 import { pathsWithRoom } from "../../src/postgres/gate.ts";

@@ -1,7 +1,7 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, test } from "vitest";
 import type { NewCall } from "../../src/engine.ts";
-import { vouch } from "../../src/postgres/aside.ts";
+import { vouch } from "../../src/postgres/vouch.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { cancelLeft } from "../../src/postgres/pass-on-cancels.ts";
 import type { Sessions } from "../../src/postgres/sessions.ts";

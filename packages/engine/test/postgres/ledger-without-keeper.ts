@@ -1,12 +1,13 @@
 import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
-import { AsidePaths } from "../../src/postgres/aside.ts";
+import { AsidePaths } from "../../src/postgres/aside-paths.ts";
 import { openControl } from "../../src/postgres/connections.ts";
 import { makeGate } from "../../src/postgres/gate.ts";
 import { whereIs } from "../../src/postgres/join.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { watchForOutages } from "../../src/postgres/outage.ts";
-import { type Sessions, learnArrayTypes } from "../../src/postgres/sessions.ts";
+import { learnArrayTypes } from "../../src/postgres/array-types.ts";
+import type { Sessions } from "../../src/postgres/sessions.ts";
 import { executorOf } from "../../src/postgres/transaction.ts";
 import type { Wakes } from "../../src/postgres/wake.ts";
 import type { LedgerFixture } from "./ledger-fixture.ts";

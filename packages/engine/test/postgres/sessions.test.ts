@@ -1,7 +1,8 @@
 import { describe, expect, inject, test } from "vitest";
 import { watchForOutages } from "../../src/postgres/outage.ts";
 import { controlLimits } from "../../src/postgres/session-limits.ts";
-import { type Sessions, learnArrayTypes, openSessions } from "../../src/postgres/sessions.ts";
+import { learnArrayTypes } from "../../src/postgres/array-types.ts";
+import { type Sessions, openSessions } from "../../src/postgres/sessions.ts";
 import { inTransaction } from "../../src/postgres/transaction.ts";
 import { isUnavailable } from "../../src/postgres/unavailable.ts";
 import { type FaultProxy, faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
