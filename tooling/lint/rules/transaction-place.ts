@@ -1,6 +1,6 @@
 import { houseRule } from "../rule.ts";
 
-const place = "packages/engine/src/postgres/transaction.ts";
+const place = "packages/engine/src/postgres/sessions/transaction.ts";
 
 /** One file opens transactions. */
 export const transactionPlace = houseRule(({ path, isTest, refuse }) => {

@@ -1,5 +1,5 @@
 export { type PostgresEngineOptions, postgresEngine } from "./postgres-engine.ts";
-export type { CallerTransaction } from "./caller-transaction.ts";
+export type { CallerTransaction } from "./accepting/caller-transaction.ts";
 export {
   type AdaptedTransaction,
   type DrizzleSql,

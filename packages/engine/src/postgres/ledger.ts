@@ -1,11 +1,11 @@
 import type { Delivery } from "../delivery/delivery.ts";
 import type { NewCall } from "../engine.ts";
-import type { AsidePaths } from "./aside-paths.ts";
-import type { Gate } from "./gate.ts";
-import type { WhereIs } from "./join.ts";
-import type { Outages } from "./outage.ts";
-import type { Sessions } from "./sessions.ts";
-import type { Wakes } from "./wake.ts";
+import type { AsidePaths } from "./aside/aside-paths.ts";
+import type { Gate } from "./claiming/gate.ts";
+import type { WhereIs } from "./accepting/join.ts";
+import type { Outages } from "./sessions/outage.ts";
+import type { Sessions } from "./sessions/sessions.ts";
+import type { Wakes } from "./waking/wake.ts";
 
 /** What the verbs of the Postgres engine share. */
 export interface Ledger {

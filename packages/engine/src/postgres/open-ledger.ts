@@ -1,25 +1,25 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import type { EventPage, NewCall, SettleResult } from "../engine.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
-import { acceptLanes } from "./accept-lanes.ts";
-import type { AcceptResult } from "./accept.ts";
-import { AsidePaths } from "./aside-paths.ts";
-import { openApplication, openControl, probe } from "./connections.ts";
-import { type EventsRequest, readEvents } from "./events.ts";
-import { makeGate } from "./gate.ts";
-import { whereIs } from "./join.ts";
-import { startKeeper } from "./keep.ts";
+import { acceptLanes } from "./accepting/accept-lanes.ts";
+import type { AcceptResult } from "./accepting/accept.ts";
+import { AsidePaths } from "./aside/aside-paths.ts";
+import { openApplication, openControl, probe } from "./sessions/connections.ts";
+import { type EventsRequest, readEvents } from "./reading/events.ts";
+import { makeGate } from "./claiming/gate.ts";
+import { whereIs } from "./accepting/join.ts";
+import { startKeeper } from "./keeping/keep.ts";
 import type { Ledger } from "./ledger.ts";
-import { migrateLedger } from "./migrate.ts";
-import { watchForOutages } from "./outage.ts";
-import { reach } from "./reach.ts";
-import { type Report, reportBatch } from "./report.ts";
-import { startServerWatch } from "./server-watch.ts";
-import { learnArrayTypes } from "./array-types.ts";
-import { type Settling, settleBatch } from "./settle.ts";
-import { executorOf } from "./transaction.ts";
-import { isRefused } from "./unavailable.ts";
-import { type Followers, openWakes } from "./wake.ts";
+import { migrateLedger } from "./migrations/migrate.ts";
+import { watchForOutages } from "./sessions/outage.ts";
+import { reach } from "./sessions/reach.ts";
+import { type Report, reportBatch } from "./settling/report.ts";
+import { startServerWatch } from "./keeping/server-watch.ts";
+import { learnArrayTypes } from "./sessions/array-types.ts";
+import { type Settling, settleBatch } from "./settling/settle.ts";
+import { executorOf } from "./sessions/transaction.ts";
+import { isRefused } from "./sessions/unavailable.ts";
+import { type Followers, openWakes } from "./waking/wake.ts";
 
 /** The checked options of a Postgres engine. */
 export interface OpenLedgerOptions {

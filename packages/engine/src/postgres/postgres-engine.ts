@@ -5,22 +5,22 @@ import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
 import { EngineSetupError } from "../engine-errors.ts";
 import type { Engine } from "../engine.ts";
-import { acceptWith, isParked } from "./accept.ts";
-import { inApplication } from "./application.ts";
-import { vouch } from "./vouch.ts";
-import type { CallerTransaction } from "./caller-transaction.ts";
-import { cancel } from "./cancel.ts";
-import { claim } from "./claim.ts";
-import { commit } from "./commit.ts";
-import { minConnections } from "./connections.ts";
-import { startHeartbeat } from "./heartbeat.ts";
-import { extend } from "./lease.ts";
+import { acceptWith, isParked } from "./accepting/accept.ts";
+import { inApplication } from "./settling/application.ts";
+import { vouch } from "./aside/vouch.ts";
+import type { CallerTransaction } from "./accepting/caller-transaction.ts";
+import { cancel } from "./cancelling/cancel.ts";
+import { claim } from "./claiming/claim.ts";
+import { commit } from "./settling/commit.ts";
+import { minConnections } from "./sessions/connections.ts";
+import { startHeartbeat } from "./leasing/heartbeat.ts";
+import { extend } from "./leasing/lease.ts";
 import { openLedger } from "./open-ledger.ts";
-import { checkUrl } from "./reach.ts";
-import { list, read } from "./read.ts";
+import { checkUrl } from "./sessions/reach.ts";
+import { list, read } from "./reading/read.ts";
 import { startOnce } from "./start-once.ts";
-import { Subscribers } from "./subscribers.ts";
-import { whileAvailable } from "./unavailable.ts";
+import { Subscribers } from "./waking/subscribers.ts";
+import { whileAvailable } from "./sessions/unavailable.ts";
 
 /** See {@link postgresEngine}. */
 export interface PostgresEngineOptions {

@@ -3,7 +3,7 @@ import postgres, { type Sql, type TransactionSql } from "postgres";
 import { expect, inject } from "vitest";
 import { type EngineUnderTest, type MakeOptions, describeEngine } from "../../src/conformance/index.ts";
 import { postgresEngine } from "../../src/postgres/index.ts";
-import { deleteRetained } from "../../src/postgres/retain.ts";
+import { deleteRetained } from "../../src/postgres/keeping/retain.ts";
 import { notAdditive } from "./additive.ts";
 
 describeEngine({ name: "postgres", make });

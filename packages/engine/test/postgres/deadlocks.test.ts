@@ -1,11 +1,11 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, test } from "vitest";
 import type { NewCall } from "../../src/engine.ts";
-import { vouch } from "../../src/postgres/vouch.ts";
+import { vouch } from "../../src/postgres/aside/vouch.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
-import { cancelLeft } from "../../src/postgres/pass-on-cancels.ts";
-import type { Sessions } from "../../src/postgres/sessions.ts";
-import { settleBatch } from "../../src/postgres/settle.ts";
+import { cancelLeft } from "../../src/postgres/cancelling/pass-on-cancels.ts";
+import type { Sessions } from "../../src/postgres/sessions/sessions.ts";
+import { settleBatch } from "../../src/postgres/settling/settle.ts";
 import { newCall } from "../new-call.ts";
 import { ledgerFixture } from "./ledger-fixture.ts";
 import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";

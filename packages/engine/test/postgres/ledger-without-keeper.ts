@@ -1,15 +1,15 @@
 import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
-import { AsidePaths } from "../../src/postgres/aside-paths.ts";
-import { openControl } from "../../src/postgres/connections.ts";
-import { makeGate } from "../../src/postgres/gate.ts";
-import { whereIs } from "../../src/postgres/join.ts";
+import { AsidePaths } from "../../src/postgres/aside/aside-paths.ts";
+import { openControl } from "../../src/postgres/sessions/connections.ts";
+import { makeGate } from "../../src/postgres/claiming/gate.ts";
+import { whereIs } from "../../src/postgres/accepting/join.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
-import { watchForOutages } from "../../src/postgres/outage.ts";
-import { learnArrayTypes } from "../../src/postgres/array-types.ts";
-import type { Sessions } from "../../src/postgres/sessions.ts";
-import { executorOf } from "../../src/postgres/transaction.ts";
-import type { Wakes } from "../../src/postgres/wake.ts";
+import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
+import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
+import type { Sessions } from "../../src/postgres/sessions/sessions.ts";
+import { executorOf } from "../../src/postgres/sessions/transaction.ts";
+import type { Wakes } from "../../src/postgres/waking/wake.ts";
 import type { LedgerFixture } from "./ledger-fixture.ts";
 
 /**

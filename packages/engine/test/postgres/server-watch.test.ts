@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { ServerWarning } from "../../src/engine-errors.ts";
-import { claim } from "../../src/postgres/claim.ts";
-import { acceptBatch } from "../../src/postgres/accept.ts";
-import { startServerWatch } from "../../src/postgres/server-watch.ts";
-import { settleBatch } from "../../src/postgres/settle.ts";
+import { claim } from "../../src/postgres/claiming/claim.ts";
+import { acceptBatch } from "../../src/postgres/accepting/accept.ts";
+import { startServerWatch } from "../../src/postgres/keeping/server-watch.ts";
+import { settleBatch } from "../../src/postgres/settling/settle.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
 import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";

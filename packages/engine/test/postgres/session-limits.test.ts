@@ -1,11 +1,11 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, inject, test } from "vitest";
 import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
-import { openApplication, openControl, probe } from "../../src/postgres/connections.ts";
-import { watchForOutages } from "../../src/postgres/outage.ts";
-import { learnArrayTypes } from "../../src/postgres/array-types.ts";
-import type { Sessions } from "../../src/postgres/sessions.ts";
-import { inTransaction } from "../../src/postgres/transaction.ts";
+import { openApplication, openControl, probe } from "../../src/postgres/sessions/connections.ts";
+import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
+import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
+import type { Sessions } from "../../src/postgres/sessions/sessions.ts";
+import { inTransaction } from "../../src/postgres/sessions/transaction.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
 

@@ -1,10 +1,10 @@
 import { describe, expect, inject, test } from "vitest";
-import { watchForOutages } from "../../src/postgres/outage.ts";
-import { controlLimits } from "../../src/postgres/session-limits.ts";
-import { learnArrayTypes } from "../../src/postgres/array-types.ts";
-import { type Sessions, openSessions } from "../../src/postgres/sessions.ts";
-import { inTransaction } from "../../src/postgres/transaction.ts";
-import { isUnavailable } from "../../src/postgres/unavailable.ts";
+import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
+import { controlLimits } from "../../src/postgres/sessions/session-limits.ts";
+import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
+import { type Sessions, openSessions } from "../../src/postgres/sessions/sessions.ts";
+import { inTransaction } from "../../src/postgres/sessions/transaction.ts";
+import { isUnavailable } from "../../src/postgres/sessions/unavailable.ts";
 import { type FaultProxy, faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 
 interface SessionsFixture extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../src/engine.ts";
-import { migrations } from "../../src/postgres/migrate.ts";
+import { migrations } from "../../src/postgres/migrations/migrate.ts";
 import { notAdditive } from "./additive.ts";
 import { type LedgerFixture, claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
-import { payloads } from "../../src/postgres/wake.ts";
+import { payloads } from "../../src/postgres/waking/wake.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 

@@ -26,7 +26,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I4"],
     patches: [
       {
-        file: `${postgres}/settle.ts`,
+        file: `${postgres}/settling/settle.ts`,
         find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
         replace: "where call.id = item.id and call.state = 'running'",
       },
@@ -39,7 +39,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I2", "I6", "I7"],
     patches: [
       {
-        file: `${postgres}/settle.ts`,
+        file: `${postgres}/settling/settle.ts`,
         find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
         replace: "where call.id = item.id and call.attempt = item.attempt",
       },
@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["L1", "L3", "I5"],
     patches: [
       {
-        file: `${postgres}/events.ts`,
+        file: `${postgres}/reading/events.ts`,
         find: 'const rows = await whileAvailable("events", () => readRows(ledger, requests));',
         replace: `const rows = await whileAvailable("events", () => readRows(ledger, requests));
   const later = await readRows(ledger, requests);
@@ -68,21 +68,21 @@ export const mutants: readonly Mutant[] = [
   {
     name: "no poll behind the notifications",
     breaks: ["L1", "L3"],
-    patches: [{ file: `${postgres}/poll.ts`, find: "await pollOnce().catch(options.onError);", replace: "void pollOnce;" }],
+    patches: [{ file: `${postgres}/waking/poll.ts`, find: "await pollOnce().catch(options.onError);", replace: "void pollOnce;" }],
     faults: [],
     listen: false,
   },
   {
     name: "a listener that is not made again",
     breaks: ["L2"],
-    patches: [{ file: `${postgres}/listen.ts`, find: "pauseMs = Math.min(pauseMs * 2, maxPauseMs);", replace: "return;" }],
+    patches: [{ file: `${postgres}/waking/listen.ts`, find: "pauseMs = Math.min(pauseMs * 2, maxPauseMs);", replace: "return;" }],
     faults: ["terminatedBackend"],
     listen: true,
   },
   {
     name: "no notification",
     breaks: ["L2"],
-    patches: [{ file: `${postgres}/wake.ts`, find: "if (!listen) return;", replace: "if (listen || !listen) return;" }],
+    patches: [{ file: `${postgres}/waking/wake.ts`, find: "if (!listen) return;", replace: "if (listen || !listen) return;" }],
     ...peaceful,
   },
   {
@@ -90,7 +90,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I2", "I3", "I6"],
     patches: [
       {
-        file: `${postgres}/cancel.ts`,
+        file: `${postgres}/cancelling/cancel.ts`,
         find: "where id = ${target.id} and state in ('queued', 'running') and",
         replace: "where id = ${target.id} and",
       },
@@ -102,7 +102,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I3"],
     patches: [
       {
-        file: `${postgres}/commit.ts`,
+        file: `${postgres}/settling/commit.ts`,
         find: "const result = await work(transaction).catch(",
         replace: "const result = await ledger.control.use((sql) => work(sql as unknown as TransactionSql)).catch(",
       },
@@ -114,14 +114,14 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I10"],
     patches: [
       {
-        file: `${postgres}/accept.ts`,
-        find: "return acceptIn(ledger, { executor: executorOf(transaction), id: null }, rows);",
-        replace: `const known = calls as typeof calls & { tried?: boolean };
-        const others = known.tried
-          ? rows.map(({ call, parked }) => toRow({ ...call, id: crypto.randomUUID() as typeof call.id, idempotencyKey: null }, parked))
-          : rows;
-        known.tried = true;
-        return acceptIn(ledger, { executor: executorOf(transaction), id: null }, others);`,
+        file: `${postgres}/accepting/accept.ts`,
+        find: "calls.map((call) => toRow(call, isParked(call))),",
+        replace: `calls.map((call) => {
+          const known = call as typeof call & { tried?: boolean };
+          if (known.tried) return toRow({ ...call, id: crypto.randomUUID() as typeof call.id, idempotencyKey: null }, isParked(call));
+          known.tried = true;
+          return toRow(call, isParked(call));
+        }),`,
       },
     ],
     faults: ["lostAnswer"],
@@ -132,7 +132,7 @@ export const mutants: readonly Mutant[] = [
     breaks: ["I9"],
     patches: [
       {
-        file: `${postgres}/read.ts`,
+        file: `${postgres}/reading/read.ts`,
         find: "where id = ${id} and (principal is null or principal = ${reader.principal})`",
         replace: "where id = ${id} and (principal is null or ${reader.principal}::text is not null)`",
       },

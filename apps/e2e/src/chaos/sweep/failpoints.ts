@@ -13,26 +13,30 @@ const postgres = "packages/engine/src/postgres";
 
 /** All points, in the order of a call's life. */
 export const failpoints: readonly Failpoint[] = [
-  { name: "accept, before its commit", file: `${postgres}/accept.ts`, before: "const taken = new Set<string>();" },
-  { name: "accept, after its commit", file: `${postgres}/accept.ts`, before: "for (const [index, call] of calls.entries()) {" },
-  { name: "gate, after its commit", file: `${postgres}/gate.ts`, before: "for (const queue of new Set(entering.map(" },
-  { name: "notify, before it is sent", file: `${postgres}/wake.ts`, before: "await control.use((sql) => sql`select pg_notify(" },
-  { name: "claim, before its commit", file: `${postgres}/claim.ts`, before: "const begun = new Set(claimed.map(" },
-  { name: "claim, after its commit", file: `${postgres}/claim.ts`, before: "if (claimed.length > 0) ledger.wakes.changed(" },
+  { name: "accept, before its commit", file: `${postgres}/accepting/accept.ts`, before: "const taken = new Set<string>();" },
+  { name: "accept, after its commit", file: `${postgres}/accepting/accept.ts`, before: "for (const [index, call] of calls.entries()) {" },
+  { name: "gate, after its commit", file: `${postgres}/claiming/gate.ts`, before: "for (const queue of new Set(entering.map(" },
+  { name: "notify, before it is sent", file: `${postgres}/waking/wake.ts`, before: "await control.use((sql) => sql`select pg_notify(" },
+  { name: "claim, before its commit", file: `${postgres}/claiming/claim.ts`, before: "const begun = new Set(claimed.map(" },
+  { name: "claim, after its commit", file: `${postgres}/claiming/claim.ts`, before: "if (claimed.length > 0) ledger.wakes.changed(" },
   { name: "resolver, at its start", file: "apps/e2e/src/chaos/application/raincheck.ts", before: "await pause(attempt.attempt" },
   { name: "resolver, at its end", file: "apps/e2e/src/chaos/application/raincheck.ts", before: 'note({ kind: "resolver-ended"' },
-  { name: "commit, after the application's writes", file: `${postgres}/commit.ts`, before: "const [settled] = await settleRows(" },
-  { name: "commit, before its commit", file: `${postgres}/commit.ts`, before: "done.push({ ...result," },
-  { name: "commit, after its commit", file: `${postgres}/commit.ts`, before: "ledger.wakes.changed([attempt.id]);" },
-  { name: "settle, after its commit", file: `${postgres}/settle.ts`, before: "const ids = new Set(settled.map(" },
+  { name: "commit, after the application's writes", file: `${postgres}/settling/commit.ts`, before: "const [settled] = await settleRows(" },
+  { name: "commit, before its commit", file: `${postgres}/settling/commit.ts`, before: "done.push({ ...result," },
+  { name: "commit, after its commit", file: `${postgres}/settling/commit.ts`, before: "ledger.wakes.changed([attempt.id]);" },
+  { name: "settle, after its commit", file: `${postgres}/settling/settle.ts`, before: "const ids = new Set(settled.map(" },
   { name: "deliver, before an event", file: "packages/server/src/follow-calls.ts", before: "if (!known) yield { id: call.id, event };" },
   {
     name: "deliver, after a page",
     file: "packages/server/src/follow-calls.ts",
     before: "if (hasMore(page, call) && subscriptions.has(call))",
   },
-  { name: "cancel, after its commit", file: `${postgres}/cancel.ts`, before: "ledger.wakes.changed([target.id]);" },
-  { name: "reap, before its commit", file: `${postgres}/reap.ts`, before: 'const back = rows.filter(({ state }) => state === "queued")' },
+  { name: "cancel, after its commit", file: `${postgres}/cancelling/cancel.ts`, before: "ledger.wakes.changed([target.id]);" },
+  {
+    name: "reap, before its commit",
+    file: `${postgres}/keeping/reap.ts`,
+    before: 'const back = rows.filter(({ state }) => state === "queued")',
+  },
 ];
 
 /** What makes a point strike: a call of the function that {@link strikeAt} puts under this name. */

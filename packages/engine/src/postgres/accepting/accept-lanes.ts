@@ -1,0 +1,91 @@
+/**
+ * The lanes in which the calls of a process are accepted.
+ *
+ * Who accepts a call whose idempotency key stands in another open transaction must wait for that to end, and so must everything that is
+ * written in the same statement. A caller's transaction may be open for long, so nobody shall wait for it but the calls of that key:
+ *
+ * - Calls without a key are gathered for themselves, and wait for nobody.
+ * - A batch of calls with keys waits a moment. Then one of the keys is held: the batch is taken apart, eight parts at each turn, until
+ *   the calls are found that do not come through. All others are accepted.
+ * - A held call waits in the line of its key, and whoever comes with that key meanwhile, behind it. The first of a line tries again and
+ *   again, one line at a time, so that together they take one session at most; after a while it is refused as `EngineUnavailable`.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { EngineUnavailable } from "../../engine-errors.ts";
+import type { NewCall } from "../../engine.ts";
+import { groupCommit } from "../../group-commit.ts";
+import { type AcceptResult, KeyHeld, acceptBatch } from "./accept.ts";
+import { keyHashOf } from "./call-row.ts";
+import type { Ledger } from "../ledger.ts";
+import { isRefused } from "../sessions/unavailable.ts";
+
+/** How long a batch waits for a key, in milliseconds: a multiple of what one acceptance takes that is not held up itself. */
+const batchLockMs = 200;
+
+/** How long a part of such a batch waits, and a call whose key was held. */
+const apartLockMs = 25;
+
+/** Parts of a batch that is taken apart. */
+const parts = 8;
+
+/** Between two tries for a held key, in milliseconds, drawn from half to all of it. */
+const pauseMs = 100;
+
+/** After this long a call whose key is held is refused, in milliseconds. */
+const heldMs = 5_000;
+
+/** Makes the lanes; see the file's head. */
+export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptResult> {
+  const lane = (maxItems: number, write: (calls: readonly NewCall[]) => Promise<readonly (AcceptResult | Promise<AcceptResult>)[]>) =>
+    groupCommit<NewCall, AcceptResult>({ write, maxItems, isItemsFault: isRefused });
+  const unkeyed = lane(500, (calls) => acceptBatch(ledger, calls));
+  const keyed = lane(500, (calls) => acceptKeyed(calls, batchLockMs));
+  const heldCall = lane(1, (calls) => acceptBatch(ledger, calls, apartLockMs));
+  /** The ends of the lines, by the hashes of their keys. */
+  const lines = new Map<string, Promise<void>>();
+
+  /** A held call's answer comes later than those of its batch. */
+  async function acceptKeyed(calls: readonly NewCall[], lockMs: number): Promise<(AcceptResult | Promise<AcceptResult>)[]> {
+    try {
+      return await acceptBatch(ledger, calls, lockMs);
+    } catch (error) {
+      if (!(error instanceof KeyHeld)) throw error;
+      const [call] = calls;
+      if (calls.length === 1 && call !== undefined) return [standInLine(call)];
+      const size = Math.ceil(calls.length / parts);
+      const results = [];
+      for (let from = 0; from < calls.length; from += size) results.push(await acceptKeyed(calls.slice(from, from + size), apartLockMs));
+      return results.flat();
+    }
+  }
+
+  function standInLine(call: NewCall): Promise<AcceptResult> {
+    const key = keyHashOf(call) ?? "";
+    const untilMs = performance.now() + heldMs;
+    const accepting = (lines.get(key) ?? Promise.resolve()).then(() => acceptUntil(call, untilMs));
+    const end = accepting
+      .catch(() => undefined)
+      .then(() => {
+        if (lines.get(key) === end) lines.delete(key);
+      });
+    lines.set(key, end);
+    return accepting;
+  }
+
+  async function acceptUntil(call: NewCall, untilMs: number): Promise<AcceptResult> {
+    for (;;) {
+      try {
+        return await heldCall(call);
+      } catch (error) {
+        if (!(error instanceof KeyHeld)) throw error;
+        if (performance.now() >= untilMs) throw new EngineUnavailable("accept: its idempotency key is in an open transaction", error);
+        await sleep(pauseMs * (0.5 + Math.random() / 2));
+      }
+    }
+  }
+
+  return (call) => {
+    if (call.idempotencyKey === null) return unkeyed(call);
+    return lines.size > 0 && lines.has(keyHashOf(call) ?? "") ? standInLine(call) : keyed(call);
+  };
+}

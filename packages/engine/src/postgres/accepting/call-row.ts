@@ -1,0 +1,26 @@
+import { createHash } from "node:crypto";
+import type { NewCall } from "../../engine.ts";
+
+/** A call to accept, with what the ledger keeps of it beside what was given. */
+export interface CallRow {
+  readonly call: NewCall;
+  /** In hex; `null` without a key. */
+  readonly keyHash: string | null;
+  /** In hex. */
+  readonly inputHash: string;
+  readonly parked: boolean;
+}
+
+/** Makes the row of a call. */
+export function toRow(call: NewCall, parked: boolean): CallRow {
+  return { call, keyHash: keyHashOf(call), inputHash: sha256(call.input), parked };
+}
+
+/** What the ledger knows a call's idempotency key by, in hex; `null`: it has none. */
+export function keyHashOf({ principal, path, idempotencyKey }: NewCall): string | null {
+  return idempotencyKey === null ? null : sha256(JSON.stringify([principal, path, idempotencyKey]));
+}
+
+function sha256(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

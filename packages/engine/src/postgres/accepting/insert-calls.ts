@@ -1,0 +1,81 @@
+import type { SqlExecutor } from "../../delivery/delivery.ts";
+import { TransactionRefused } from "../../engine-errors.ts";
+import type { CallRow } from "./call-row.ts";
+import { answerOf } from "./caller-transaction.ts";
+import type { Ledger } from "../ledger.ts";
+
+/** Where calls are accepted. */
+export interface OpenTransaction {
+  readonly executor: SqlExecutor;
+  /** What Postgres must call it, for anything to be written; `null`: it is the engine's own. */
+  readonly id: string | null;
+}
+
+/** What became of rows. */
+export interface Inserted {
+  /** The ids of the calls that were written. */
+  readonly created: ReadonlySet<string>;
+  /** Of calls whose attempt does not run its call any more. */
+  readonly refused: ReadonlySet<string>;
+}
+
+/**
+ * Writes those that are new.
+ *
+ * The rows are one JSON text, because every library's transaction sends that alike. Beside one array a column, for 256 calls of 300
+ * bytes, the statement takes 4.3 ms instead of 3.5, and this process 1.3 ms of CPU instead of 3.1; one call alone is no slower.
+ */
+export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTransaction, rows: readonly CallRow[]): Promise<Inserted> {
+  // The key stays here: it is any text, and some text is more than Postgres takes.
+  const items = rows.map(({ call, keyHash, inputHash, parked }) => ({
+    ...call,
+    idempotencyKey: undefined,
+    startedBy: undefined,
+    starterId: call.startedBy?.id ?? null,
+    starterAttempt: call.startedBy?.attempt ?? null,
+    keyHash,
+    inputHash,
+    parked,
+  }));
+  const { rows: answer } = await executor.execute(
+    `with item as (
+      select item.*, starter.id as held_by, case when not item."detached" then starter.deadline end as parent_deadline
+      from json_to_recordset($1::text::json) as item (
+        "id" uuid, "path" text, "queue" text, "principal" text, "input" text, "context" text, "keyHash" text, "inputHash" text, "priority" int,
+        "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
+        "starterId" uuid, "starterAttempt" int, "detached" boolean
+      )
+      left join "${schema}".call as starter
+        on starter.id = item."starterId" and starter.attempt = item."starterAttempt" and starter.state = 'running'
+      where $2::text is null or $2 = pg_current_xact_id()::text
+    ), accepted as (
+      insert into "${schema}".call
+        (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
+         concurrency, parked, parent_id)
+      select
+        id, path, queue, principal, 'queued', 1, priority, input, context, decode("keyHash", 'hex'), decode("inputHash", 'hex'), now(),
+        now() + "delayMs" * interval '1 millisecond',
+        least(now() + least("startByMs", "deadlineMs") * interval '1 millisecond', parent_deadline),
+        least(now() + "deadlineMs" * interval '1 millisecond', parent_deadline),
+        "retentionMs", concurrency, parked, case when not "detached" then "starterId" end
+      from item where "starterId" is null or held_by is not null
+      on conflict do nothing
+      returning id
+    ), noted as (
+      insert into "${schema}".event (call_id, seq, type, at, attempt)
+      select id, 1, 'queued', now(), 0 from accepted
+    )
+    select json_build_object(
+      'transaction', pg_current_xact_id()::text,
+      'created', (select coalesce(json_agg(id), '[]') from accepted),
+      'refused', (select coalesce(json_agg(id), '[]') from item where "starterId" is not null and held_by is null)
+    )::text`,
+    [JSON.stringify(items), id],
+  );
+  const { transaction, created, refused } = answerOf<{ transaction: string; created: string[]; refused: string[] }>(answer);
+  if (id !== null && transaction !== id)
+    throw new TransactionRefused(
+      "Each of its statements ran in a transaction of its own. Pass what your library hands to the function inside its transaction, not the client that begins it.",
+    );
+  return { created: new Set(created), refused: new Set(refused) };
+}

@@ -1,0 +1,36 @@
+import type { Ledger } from "../ledger.ts";
+import { inTransaction } from "../sessions/transaction.ts";
+
+/** Calls given up in one pass. */
+const passCalls = 500;
+
+/** Ends the calls for which no worker with their procedure has come in time. */
+export async function giveUpUnknown({ schema, control, wakes, gate }: Ledger): Promise<void> {
+  const rows = await inTransaction(
+    control,
+    (sql) => sql<{ id: string; limited_path: string | null }[]>`
+    with due as (
+      select id from ${sql(schema)}.call
+      where state = 'queued' and aside_attempt = attempt and aside_until <= now()
+      order by aside_until limit ${passCalls} for update skip locked
+    ), given_up as (
+      update ${sql(schema)}.call set
+        state = 'failed',
+        seq = seq + 1,
+        parked = false,
+        failure = json_build_object('code', 'UNKNOWN_PROCEDURE', 'message',
+          'No worker of the queue ' || queue || ' has the procedure ' || path || '.')::text,
+        ended_at = now(),
+        due_at = now() + retention_ms * interval '1 millisecond',
+        expires_at = null
+      from due where call.id = due.id
+      returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path
+    ), noted as (
+      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
+      select id, seq, 'failed', now(), attempt from given_up
+    )
+    select id, limited_path from given_up`,
+  );
+  wakes.changed(rows.map(({ id }) => id));
+  void gate.open(rows.map((row) => row.limited_path));
+}

@@ -1,0 +1,38 @@
+import type { PendingQuery, Row } from "postgres";
+import type { Executor } from "../sessions/transaction.ts";
+
+/** A call that a statement has cancelled. */
+export interface CancelledRow {
+  readonly id: string;
+  /** Whether its children, if it has any, are to be cancelled too. */
+  readonly cancelling: boolean;
+  /** `null`: the call is not limited. */
+  readonly limited_path: string | null;
+}
+
+/**
+ * A cancelled call that had begun is kept for at least so long, in milliseconds, however short its retention: a child that it started in a
+ * transaction still open is there only when that commits, and then must find that its parent was cancelled.
+ */
+const leastKeptMs = 600_000;
+
+/**
+ * Cancels calls in one statement.
+ *
+ * @param chosen a query that gives an `id` and a `reason` for each, of open calls only, which it locks.
+ */
+export function cancelRows(schema: string, sql: Executor, chosen: PendingQuery<Row[]>): Promise<CancelledRow[]> {
+  return sql<CancelledRow[]>`
+    with chosen as (${chosen}), cancelled as (
+      update ${sql(schema)}.call set
+        state = 'cancelled', seq = seq + 1, cancel_reason = chosen.reason, cancelling = attempt > 0, worker = null, parked = false,
+        ended_at = now(), expires_at = null, due_at = now() + greatest(retention_ms, case when attempt > 0 then ${leastKeptMs}::bigint else 0 end) * interval '1 millisecond'
+      from chosen
+      where call.id = chosen.id
+      returning call.id, call.seq, call.attempt, call.cancelling, case when call.concurrency is not null then call.path end as limited_path
+    ), noted as (
+      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
+      select id, seq, 'cancelled', now(), attempt from cancelled
+    )
+    select id, cancelling, limited_path from cancelled`;
+}

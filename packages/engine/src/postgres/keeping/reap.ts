@@ -1,0 +1,62 @@
+import { type Failure, limits } from "@raincheck/protocol";
+import type { Ledger } from "../ledger.ts";
+import { type Executor, executorOf, inTransaction } from "../sessions/transaction.ts";
+
+/** Calls taken back in one pass. */
+const passCalls = 500;
+
+const poison: Failure = {
+  code: "POISON",
+  message: `The call was given up: ${limits.crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`,
+};
+
+interface ReapedRow {
+  readonly id: string;
+  readonly queue: string;
+  readonly priority: number;
+  readonly state: "queued" | "failed";
+  /** `null`: the call is not limited. */
+  readonly limited_path: string | null;
+}
+
+/**
+ * Takes back the calls whose lease has ended: the worker died, froze, or lost its connection. Their attempt counts as a crash,
+ * not as a failure; the third ends the call.
+ */
+export async function reapLost(ledger: Ledger): Promise<void> {
+  const reaped = await inTransaction(ledger.control, async (transaction) => {
+    const rows = await reapRows(ledger, transaction);
+    const back = rows.filter(({ state }) => state === "queued").map(({ id, queue, priority }) => ({ id, queue, priority, delayMs: 0 }));
+    if (back.length > 0) await ledger.delivery.send(executorOf(transaction), back);
+    return rows;
+  });
+  ledger.wakes.changed(reaped.map(({ id }) => id));
+  void ledger.gate.open(reaped.map((row) => row.limited_path));
+  const back = reaped.filter(({ state }) => state === "queued");
+  for (const queue of new Set(back.map((row) => row.queue))) ledger.wakes.runnable(queue, 0);
+}
+
+function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
+  return sql<ReapedRow[]>`
+    with lost as (
+      select id from ${sql(schema)}.call where state = 'running' and due_at < now() order by due_at limit ${passCalls} for update skip locked
+    ), reaped as (
+      update ${sql(schema)}.call set
+        state = case when crashes + 1 < ${limits.crashes} then 'queued' else 'failed' end,
+        crashes = crashes + 1,
+        seq = seq + 1,
+        worker = null,
+        failure = case when crashes + 1 < ${limits.crashes} then null else ${JSON.stringify(poison)} end,
+        ended_at = case when crashes + 1 < ${limits.crashes} then null else now() end,
+        due_at = case when crashes + 1 < ${limits.crashes} then now() else now() + retention_ms * interval '1 millisecond' end,
+        expires_at = case when crashes + 1 < ${limits.crashes} then deadline end
+      where id = any(array(select id from lost))
+      returning id, seq, attempt, queue, priority, state, case when concurrency is not null then path end as limited_path
+    ), noted as (
+      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
+      select id, seq, case state when 'queued' then 'retrying' else 'failed' end, now(), attempt,
+        case state when 'queued' then ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} end
+      from reaped
+    )
+    select id, queue, priority, state, limited_path from reaped`;
+}

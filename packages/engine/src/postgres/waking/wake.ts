@@ -1,0 +1,136 @@
+/**
+ * Wakes: hints that something changed, in this process at once and in the others by NOTIFY.
+ *
+ * - A wake carries ids, never data. Whoever is woken reads.
+ * - NOTIFY takes an instance-wide lock in the commit that carries it, so wakes are sent after the commit, by themselves, as
+ *   many in one statement as have gathered (group commit).
+ * - A process listens on one connection. While it does not (at first, after a break, with `listen: false`), the poll finds
+ *   what changed; after each (re)connection everybody is woken once.
+ * - What comes in is not trusted: unknown words are ignored, ids are only looked up among those that somebody here follows.
+ */
+import { randomUUID } from "node:crypto";
+import type { CallId } from "@raincheck/protocol";
+import { groupCommit } from "../../group-commit.ts";
+import { type Delays, delays } from "./delays.ts";
+import { type Listener, startListener } from "./listen.ts";
+import { type Poll, startPoll } from "./poll.ts";
+import type { Sessions } from "../sessions/sessions.ts";
+import type { Subscribers } from "./subscribers.ts";
+
+/** See the file's head. */
+export interface Wakes {
+  /** These calls changed. */
+  changed(ids: readonly CallId[]): void;
+  /** A queue has, or will after a delay have, runnable calls. */
+  runnable(queue: string, delayMs: number): void;
+  /** A queue has runnable calls that the other processes find by themselves. */
+  runnableHere(queue: string): void;
+  /** As `runnable`, for a transaction of the application to notify of, and so to tell every process if and when it commits. */
+  onCommit(queue: string): Notification | null;
+  close(): Promise<void>;
+}
+
+/** What `pg_notify` takes. */
+export interface Notification {
+  readonly channel: string;
+  readonly payload: string;
+}
+
+/** Who in this process wants to be woken. */
+export interface Followers {
+  /** By call id. */
+  readonly calls: Subscribers;
+  /** By queue. */
+  readonly queues: Subscribers;
+}
+
+/** How wakes are made. */
+export interface WakesOptions {
+  readonly url: string;
+  readonly control: Sessions;
+  readonly schema: string;
+  readonly followers: Followers;
+  /** `false`: no LISTEN and no NOTIFY; everything is found by the poll. */
+  readonly listen: boolean;
+  /** Between two polls for missed wakes, in milliseconds. */
+  readonly pollMs: number;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Postgres refuses a payload of 8,000 bytes and rolls its transaction back. */
+const maxPayloadBytes = 7_900;
+
+/** Opens the wakes of one engine. */
+export function openWakes(options: WakesOptions): Wakes {
+  const { control, schema, listen } = options;
+  const { calls, queues } = options.followers;
+  const channel = `${schema}_wake`;
+  // Named, so that a process does not wake twice: once by itself and once by its own notification.
+  const self = randomUUID().slice(0, 8);
+  const later: Delays = delays((queue) => runnableNow(queue));
+  const notify = groupCommit<string, void>({
+    maxItems: 5_000,
+    async write(words) {
+      await control.use((sql) => sql`select pg_notify(${channel}, payload) from unnest(${payloads(self, words)}::text[]) as payload`);
+      return words.map(() => undefined);
+    },
+  });
+  const listener: Listener | null = listen
+    ? startListener({ url: options.url, channel, onPayload: receive, onListening: wakeAll, onError: options.onError })
+    : null;
+  const poll: Poll = startPoll({ control, schema, pollMs: options.pollMs, calls, onError: options.onError });
+
+  function tell(words: readonly string[]): void {
+    if (!listen) return;
+    // A wake that is not sent costs the time until a poll, nothing else.
+    for (const word of words) notify(word).catch(() => undefined);
+  }
+
+  function runnableNow(queue: string): void {
+    queues.wake(queue);
+    tell([`q${queue}`]);
+  }
+
+  function receive(payload: string): void {
+    const [sender, ...words] = payload.split(" ");
+    if (sender === self) return;
+    for (const word of words) (word.startsWith("q") ? queues : calls).wake(word.slice(1));
+  }
+
+  function wakeAll(): void {
+    calls.wakeAll();
+    queues.wakeAll();
+  }
+
+  return {
+    changed(ids) {
+      for (const id of ids) calls.wake(id);
+      tell(ids.map((id) => `c${id}`));
+    },
+    runnable(queue, delayMs) {
+      if (delayMs > 0) later.add(queue, delayMs);
+      else runnableNow(queue);
+    },
+    runnableHere: (queue) => queues.wake(queue),
+    onCommit: (queue) => (listen ? { channel, payload: `commit q${queue}` } : null),
+    async close() {
+      later.close();
+      await Promise.all([poll.close(), listener?.close()]);
+    },
+  };
+}
+
+/** Packs words into as few payloads as their size allows, each word once. */
+export function payloads(sender: string, words: readonly string[]): string[] {
+  const packed: string[] = [];
+  let payload = sender;
+  for (const word of new Set(words)) {
+    if (payload.length + 1 + word.length > maxPayloadBytes) {
+      packed.push(payload);
+      payload = sender;
+    }
+    payload += ` ${word}`;
+  }
+  packed.push(payload);
+  return packed;
+}
