@@ -1,10 +1,7 @@
-import { type CallEvent, type CallId, type Failure, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
+import { type CallId, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
 import type { AttemptRef, CallRecord, ClaimedCall, NewCall, Payload, Reader, Settlement, StoredEvent } from "../engine.ts";
 import type { Moment } from "./clock.ts";
-
-/** What an event says, before it is numbered and dated. */
-export type EventBody =
-  CallEvent<Payload, Payload> extends infer TEvent ? (TEvent extends StoredEvent ? Omit<TEvent, "seq" | "at"> : never) : never;
+import { type EventBody, settlingEvent } from "./settling-event.ts";
 
 /**
  * One call in memory. Its state is nothing but the fold of its events, so a step that the state machine does not have throws
@@ -215,30 +212,4 @@ export class MemoryCall {
     this.#folded = fold(this.#folded, event);
     this.events.push(event);
   }
-}
-
-function settlingEvent(attempt: number, settlement: Settlement): EventBody {
-  switch (settlement.type) {
-    case "succeeded":
-      return { type: "succeeded", attempt, output: settlement.output };
-    case "failed":
-      return { type: "failed", attempt, failure: stored(settlement.failure) };
-    case "retrying":
-      return {
-        type: "retrying",
-        attempt,
-        reason: settlement.reason,
-        failure: settlement.failure === null ? null : stored(settlement.failure),
-        delayMs: settlement.delayMs,
-      };
-    case "unknown":
-      return { type: "retrying", attempt, reason: "handed-back", failure: null, delayMs: 0 };
-    default:
-      return settlement satisfies never;
-  }
-}
-
-/** A copy as a ledger would keep it: apart from the caller's own object, and without what JSON does not have. */
-function stored(failure: Failure): Failure {
-  return JSON.parse(JSON.stringify(failure)) as Failure;
 }
