@@ -1,4 +1,4 @@
-import type { AttemptRef } from "./engine.ts";
+import type { AttemptRef } from "./attempt.ts";
 
 /** The ledger could not be reached or did not answer. Whether the act happened is not known; repeating it is safe. */
 export class EngineUnavailable extends Error {

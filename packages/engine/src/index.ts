@@ -1,27 +1,11 @@
-export type {
-  Acceptance,
-  AttemptRef,
-  CallRecord,
-  Cancellation,
-  ClaimedCall,
-  ClaimRequest,
-  Engine,
-  EventPage,
-  Heartbeat,
-  ListPage,
-  ListQuery,
-  LossReason,
-  LostAttempt,
-  NewCall,
-  Payload,
-  Reader,
-  SettleResult,
-  Settlement,
-  StoredEvent,
-  Vouching,
-  Withheld,
-} from "./engine.ts";
-export { parentCancelled } from "./engine.ts";
+export type { Engine } from "./engine.ts";
+export type { Acceptance, NewCall } from "./new-call.ts";
+export type { ClaimedCall, ClaimRequest, Vouching, Withheld } from "./claim-request.ts";
+export type { AttemptRef, LossReason, LostAttempt, SettleResult, Settlement } from "./attempt.ts";
+export type { Heartbeat } from "./heartbeat.ts";
+export type { CallRecord, EventPage, ListPage, ListQuery, Reader, StoredEvent } from "./call-record.ts";
+export { type Cancellation, parentCancelled } from "./cancellation.ts";
+export type { Payload } from "./payload.ts";
 export {
   EngineFull,
   EngineSetupError,

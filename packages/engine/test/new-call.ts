@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { callIdFrom } from "@raincheck/protocol";
-import type { NewCall } from "../src/engine.ts";
+import type { NewCall } from "../src/new-call.ts";
 
 /** A call of "ada" in the queue "default", with an id of its own and nothing set that could be left out. */
 export function newCall(given: Partial<NewCall> = {}): NewCall {

@@ -1,4 +1,6 @@
-import type { ClaimedCall, Engine, NewCall } from "../src/engine.ts";
+import type { ClaimedCall } from "../src/claim-request.ts";
+import type { Engine } from "../src/engine.ts";
+import type { NewCall } from "../src/new-call.ts";
 import { type MemoryEngineOptions, memoryEngine } from "../src/memory/index.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { newCall as anyCall } from "./new-call.ts";

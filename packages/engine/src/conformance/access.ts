@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import type { Engine, Reader } from "../engine.ts";
+import type { Reader } from "../call-record.ts";
+import type { Engine } from "../engine.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { newCallId, type Trial } from "./trial.ts";
 

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Withheld } from "../engine.ts";
+import type { Withheld } from "../claim-request.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import type { Trial } from "./trial.ts";
 

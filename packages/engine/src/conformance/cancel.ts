@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import type { Cancellation, Engine } from "../engine.ts";
+import type { Cancellation } from "../cancellation.ts";
+import type { Engine } from "../engine.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, outcomeOf } from "./trial.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { CallRecord, StoredEvent } from "../engine.ts";
+import type { CallRecord, StoredEvent } from "../call-record.ts";
 import { checkCall, checkEvents } from "./check-call.ts";
 
 const at = (second: number): string => `2026-01-01T00:00:0${second}.000Z`;

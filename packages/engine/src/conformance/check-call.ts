@@ -1,6 +1,7 @@
 import { type FoldedCall, fold } from "@raincheck/protocol";
 import { expect } from "vitest";
-import type { CallRecord, Payload, StoredEvent } from "../engine.ts";
+import type { CallRecord, StoredEvent } from "../call-record.ts";
+import type { Payload } from "../payload.ts";
 
 /**
  * Checks what holds for every call at every time: its events are numbered from 1 without gaps, each is a step of the state

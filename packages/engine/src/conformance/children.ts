@@ -1,7 +1,10 @@
 import type { CallId } from "@raincheck/protocol";
 import { expect } from "vitest";
 import { StaleAttempt } from "../engine-errors.ts";
-import { type AttemptRef, type Engine, type NewCall, parentCancelled } from "../engine.ts";
+import type { AttemptRef } from "../attempt.ts";
+import { parentCancelled } from "../cancellation.ts";
+import type { Engine } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { acceptingThat, defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, newCallId, outcomeOf, type Trial } from "./trial.ts";
 

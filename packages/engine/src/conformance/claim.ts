@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ClaimedCall } from "../engine.ts";
+import type { ClaimedCall } from "../claim-request.ts";
 import { acceptingThat, defineTheme, engineThat } from "./theme.ts";
 
 /** Calls are handed to workers. */

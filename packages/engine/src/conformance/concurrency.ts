@@ -1,5 +1,7 @@
 import { expect } from "vitest";
-import type { ClaimedCall, Engine, NewCall } from "../engine.ts";
+import type { ClaimedCall } from "../claim-request.ts";
+import type { Engine } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { inTime } from "./not-in-time.ts";
 import { acceptingThat, defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, type Trial } from "./trial.ts";

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import type { CallRecord, Engine, ListQuery } from "../engine.ts";
+import type { CallRecord, ListQuery } from "../call-record.ts";
+import type { Engine } from "../engine.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { outcomeOf, type Trial } from "./trial.ts";
 

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import type { ClaimedCall, Engine } from "../engine.ts";
+import type { ClaimedCall } from "../claim-request.ts";
+import type { Engine } from "../engine.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, newCallId } from "./trial.ts";
 

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect } from "vitest";
-import type { AttemptRef, Engine, NewCall, SettleResult, Settlement } from "../engine.ts";
+import type { AttemptRef, SettleResult, Settlement } from "../attempt.ts";
+import type { Engine } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { memoryEngine } from "../memory/index.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, newCallId, outcomeOf, type Trial } from "./trial.ts";

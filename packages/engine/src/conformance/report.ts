@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Settlement } from "../engine.ts";
+import type { Settlement } from "../attempt.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 
 const retried: Settlement = { type: "retrying", reason: "failed", failure: { code: "E", message: "again" }, delayMs: 0 };

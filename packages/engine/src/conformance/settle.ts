@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { Settlement } from "../engine.ts";
+import type { Settlement } from "../attempt.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 
 const failure = { code: "NO_SEATS", message: "The flight is full.", data: { flight: "OO 2421", seats: [1, null, { left: 0 }] } };

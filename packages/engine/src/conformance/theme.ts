@@ -3,7 +3,8 @@
  * must pass; `describeTwins` runs each on a copy of the memory engine with one thing broken, where it must fail. So no test
  * of the suite can be one that cannot fail.
  */
-import type { Acceptance, Engine, NewCall } from "../engine.ts";
+import type { Engine } from "../engine.ts";
+import type { Acceptance, NewCall } from "../new-call.ts";
 import type { Trial } from "./trial.ts";
 
 /** An engine with one fault. */

@@ -1,7 +1,11 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { type CallId, type CallState, callIdFrom } from "@raincheck/protocol";
 import { expect, vi } from "vitest";
-import type { AttemptRef, CallRecord, ClaimedCall, ClaimRequest, Engine, NewCall, Reader, StoredEvent } from "../engine.ts";
+import type { AttemptRef } from "../attempt.ts";
+import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
+import type { ClaimedCall, ClaimRequest } from "../claim-request.ts";
+import type { Engine } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { checkCall } from "./check-call.ts";
 import type { Effects, EngineUnderTest } from "./engine-under-test.ts";
 import { NotInTime } from "./not-in-time.ts";

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
-import type { Engine, StoredEvent } from "../engine.ts";
+import type { StoredEvent } from "../call-record.ts";
+import type { Engine } from "../engine.ts";
 import { checkEvents } from "./check-call.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { newCallId, type Trial } from "./trial.ts";

@@ -1,6 +1,6 @@
 import { isTerminal } from "@raincheck/protocol";
 import { EngineUnavailable } from "../engine-errors.ts";
-import type { NewCall } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
 import { MemoryCall } from "./memory-call.ts";
 import { MemoryLedger } from "./memory-ledger.ts";

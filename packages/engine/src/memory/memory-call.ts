@@ -1,5 +1,9 @@
 import { type CallId, type FoldedCall, fold, isTerminal, limits } from "@raincheck/protocol";
-import type { AttemptRef, CallRecord, ClaimedCall, NewCall, Payload, Reader, Settlement, StoredEvent } from "../engine.ts";
+import type { AttemptRef, Settlement } from "../attempt.ts";
+import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
+import type { ClaimedCall } from "../claim-request.ts";
+import type { NewCall } from "../new-call.ts";
+import type { Payload } from "../payload.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
 

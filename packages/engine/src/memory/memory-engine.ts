@@ -11,7 +11,11 @@
  */
 import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
 import { EngineFull, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
-import { type AttemptRef, type Engine, type LossReason, type LostAttempt, type NewCall, parentCancelled, type Reader } from "../engine.ts";
+import type { AttemptRef, LossReason, LostAttempt } from "../attempt.ts";
+import type { Reader } from "../call-record.ts";
+import { parentCancelled } from "../cancellation.ts";
+import type { Engine } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, systemClock } from "./clock.ts";
 import { LivingCalls } from "./living-calls.ts";
 import type { MemoryCall } from "./memory-call.ts";

@@ -1,5 +1,5 @@
 import type { CallId } from "@raincheck/protocol";
-import type { NewCall } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import { Heap } from "./heap.ts";
 import type { MemoryCall } from "./memory-call.ts";
 

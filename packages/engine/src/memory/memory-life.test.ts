@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { claim, newCall, reader, timed } from "../../test/timed-engine.ts";
 import { checkCall } from "../conformance/index.ts";
-import type { ClaimedCall } from "../engine.ts";
+import type { ClaimedCall } from "../claim-request.ts";
 
 const step = fc.oneof(
   fc.record({

@@ -1,5 +1,7 @@
 import type { CallEvent, Failure } from "@raincheck/protocol";
-import type { Payload, Settlement, StoredEvent } from "../engine.ts";
+import type { Settlement } from "../attempt.ts";
+import type { StoredEvent } from "../call-record.ts";
+import type { Payload } from "../payload.ts";
 
 /** What an event says, before it is numbered and dated. */
 export type EventBody =

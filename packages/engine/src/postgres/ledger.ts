@@ -1,5 +1,5 @@
 import type { Delivery } from "../delivery/delivery.ts";
-import type { NewCall } from "../engine.ts";
+import type { NewCall } from "../new-call.ts";
 import type { AsidePaths } from "./aside/aside-paths.ts";
 import type { Gate } from "./claiming/gate.ts";
 import type { WhereIs } from "./accepting/join.ts";

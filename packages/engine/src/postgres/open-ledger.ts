@@ -1,5 +1,7 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
-import type { EventPage, NewCall, SettleResult } from "../engine.ts";
+import type { SettleResult } from "../attempt.ts";
+import type { EventPage } from "../call-record.ts";
+import type { NewCall } from "../new-call.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import { acceptLanes } from "./accepting/accept-lanes.ts";
 import type { AcceptResult } from "./accepting/accept.ts";

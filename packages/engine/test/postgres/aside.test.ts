@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parentCancelled } from "../../src/engine.ts";
+import { parentCancelled } from "../../src/cancellation.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type AttemptRef, parentCancelled } from "../../src/engine.ts";
+import type { AttemptRef } from "../../src/attempt.ts";
+import { parentCancelled } from "../../src/cancellation.ts";
 import { ledger as firstLedger } from "../../src/postgres/migrations/0001-ledger.ts";
 import { newCall } from "../new-call.ts";
 import { type LedgerFixture, claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";

@@ -2,7 +2,7 @@ import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, test } from "vitest";
 import type { DeliveryFactory } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
-import type { ClaimedCall } from "../../src/engine.ts";
+import type { ClaimedCall } from "../../src/claim-request.ts";
 import { acceptBatch } from "../../src/postgres/accepting/accept.ts";
 import { cancel } from "../../src/postgres/cancelling/cancel.ts";
 import { claim } from "../../src/postgres/claiming/claim.ts";

@@ -1,6 +1,6 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, test } from "vitest";
-import type { NewCall } from "../../src/engine.ts";
+import type { NewCall } from "../../src/new-call.ts";
 import { vouch } from "../../src/postgres/aside/vouch.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { cancelLeft } from "../../src/postgres/cancelling/pass-on-cancels.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Acceptance, NewCall } from "../../src/engine.ts";
+import type { Acceptance, NewCall } from "../../src/new-call.ts";
 import { newCall } from "../new-call.ts";
 import { type LedgerFixture, ledgerFixture } from "./ledger-fixture.ts";
 

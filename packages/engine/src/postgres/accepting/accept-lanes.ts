@@ -12,7 +12,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineUnavailable } from "../../engine-errors.ts";
-import type { NewCall } from "../../engine.ts";
+import type { NewCall } from "../../new-call.ts";
 import { groupCommit } from "../../group-commit.ts";
 import { type AcceptResult, KeyHeld, acceptBatch } from "./accept.ts";
 import { keyHashOf } from "./call-row.ts";

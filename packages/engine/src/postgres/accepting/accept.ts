@@ -8,7 +8,7 @@
  * statement of its own, which sees what the winner committed.
  */
 import { IdempotencyConflict, StaleAttempt } from "../../engine-errors.ts";
-import type { Acceptance, NewCall } from "../../engine.ts";
+import type { Acceptance, NewCall } from "../../new-call.ts";
 import { type CallRow, toRow } from "./call-row.ts";
 import { type CallerTransaction, executorOfCaller } from "./caller-transaction.ts";
 import { type OpenTransaction, insertCalls } from "./insert-calls.ts";

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { NewCall } from "../../engine.ts";
+import type { NewCall } from "../../new-call.ts";
 
 /** A call to accept, with what the ledger keeps of it beside what was given. */
 export interface CallRow {

@@ -1,4 +1,4 @@
-import type { ClaimRequest, Withheld } from "../../engine.ts";
+import type { ClaimRequest, Withheld } from "../../claim-request.ts";
 
 /** How many calls of each withheld path a claim may still take. */
 export class Places {

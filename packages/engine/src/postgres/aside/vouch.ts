@@ -1,4 +1,4 @@
-import type { Vouching } from "../../engine.ts";
+import type { Vouching } from "../../claim-request.ts";
 import type { Ledger } from "../ledger.ts";
 import { pairsAside } from "./look-aside.ts";
 

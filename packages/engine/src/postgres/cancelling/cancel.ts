@@ -1,5 +1,6 @@
 import type { CallId, CallState } from "@raincheck/protocol";
-import type { Cancellation, Reader } from "../../engine.ts";
+import type { Reader } from "../../call-record.ts";
+import type { Cancellation } from "../../cancellation.ts";
 import { type CancelledRow, cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
 import { passOnCancels } from "./pass-on-cancels.ts";

@@ -10,7 +10,7 @@
  *   mark back, and that look finds it; or whoever claims it sees that its parent is cancelled, leaves it, and marks the parent again.
  */
 import type { PendingQuery, Row } from "postgres";
-import { parentCancelled } from "../../engine.ts";
+import { parentCancelled } from "../../cancellation.ts";
 import { cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Executor } from "../sessions/transaction.ts";

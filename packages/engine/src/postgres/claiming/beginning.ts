@@ -1,5 +1,5 @@
 import type { TransactionSql } from "postgres";
-import type { ClaimedCall, ClaimRequest } from "../../engine.ts";
+import type { ClaimedCall, ClaimRequest } from "../../claim-request.ts";
 import { admit } from "./admit.ts";
 import type { Ledger } from "../ledger.ts";
 import { markRunning, toClaimedCall } from "./mark-running.ts";

@@ -4,7 +4,7 @@
  * calls the gate says which may begin; a claim without one costs nothing for it.
  */
 import type { TransactionSql } from "postgres";
-import type { ClaimedCall, ClaimRequest } from "../../engine.ts";
+import type { ClaimedCall, ClaimRequest } from "../../claim-request.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import { makeBeginning } from "./beginning.ts";
 import { Places } from "../aside/places.ts";

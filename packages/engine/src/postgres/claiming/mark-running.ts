@@ -1,5 +1,5 @@
 import type { TransactionSql } from "postgres";
-import type { ClaimedCall } from "../../engine.ts";
+import type { ClaimedCall } from "../../claim-request.ts";
 import type { Ledger } from "../ledger.ts";
 
 /** A call that a claim has begun. */

@@ -1,5 +1,5 @@
 import { Worker } from "node:worker_threads";
-import type { Heartbeat } from "../../engine.ts";
+import type { Heartbeat } from "../../heartbeat.ts";
 import { LeaseBoard, machineMs } from "./lease-board.ts";
 import type { LeaseThreadData } from "./lease-thread.ts";
 

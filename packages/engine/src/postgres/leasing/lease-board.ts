@@ -5,7 +5,7 @@
  * Layout: two times, of the last beat and of the last extension, and then one place for each attempt. Times are milliseconds of the
  * machine's monotonic clock, which is the same in every thread.
  */
-import type { AttemptRef } from "../../engine.ts";
+import type { AttemptRef } from "../../attempt.ts";
 
 const idBytes = 36;
 const placeBytes = 64;

@@ -1,6 +1,6 @@
 import type { CallState } from "@raincheck/protocol";
 import type { Sql } from "postgres";
-import type { AttemptRef, LostAttempt } from "../../engine.ts";
+import type { AttemptRef, LostAttempt } from "../../attempt.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 

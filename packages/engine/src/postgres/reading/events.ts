@@ -3,7 +3,7 @@
  * and the output belong together.
  */
 import type { CallEventType, Failure, RetryingEvent } from "@raincheck/protocol";
-import type { EventPage, Reader, StoredEvent } from "../../engine.ts";
+import type { EventPage, Reader, StoredEvent } from "../../call-record.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 

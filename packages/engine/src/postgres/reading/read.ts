@@ -1,6 +1,6 @@
 import { type CallId, type CallState, type Failure, InvalidOption, isCallId } from "@raincheck/protocol";
 import type { PendingQuery, Row } from "postgres";
-import type { CallRecord, ListPage, ListQuery, Reader } from "../../engine.ts";
+import type { CallRecord, ListPage, ListQuery, Reader } from "../../call-record.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Executor } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";

@@ -1,5 +1,5 @@
 import type { TransactionSql } from "postgres";
-import type { NewCall } from "../../engine.ts";
+import type { NewCall } from "../../new-call.ts";
 import type { Ledger } from "../ledger.ts";
 import { inTransaction } from "../sessions/transaction.ts";
 

@@ -6,7 +6,8 @@
  */
 import type { TransactionSql } from "postgres";
 import { EngineUnavailable, StaleAttempt } from "../../engine-errors.ts";
-import type { AttemptRef, Payload } from "../../engine.ts";
+import type { AttemptRef } from "../../attempt.ts";
+import type { Payload } from "../../payload.ts";
 import { inApplication } from "./application.ts";
 import type { Ledger } from "../ledger.ts";
 import { controlLimits, setLimits } from "../sessions/session-limits.ts";

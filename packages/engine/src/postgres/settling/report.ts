@@ -1,4 +1,5 @@
-import type { AttemptRef, Payload, SettleResult } from "../../engine.ts";
+import type { AttemptRef, SettleResult } from "../../attempt.ts";
+import type { Payload } from "../../payload.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 

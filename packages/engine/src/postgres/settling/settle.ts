@@ -6,7 +6,7 @@
  */
 import type { CallEventType } from "@raincheck/protocol";
 import type { Sql } from "postgres";
-import type { AttemptRef, SettleResult, Settlement } from "../../engine.ts";
+import type { AttemptRef, SettleResult, Settlement } from "../../attempt.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
