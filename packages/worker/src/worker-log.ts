@@ -15,6 +15,8 @@ export type WorkerLogLevel = "debug" | "info" | "warn" | "error";
  * - `result-waiting` (warn): the ledger does not take the result; it is kept and tried again. `result-dropped` (error): the worker
  *   stopped, or the ledger refused it, before it was written.
  * - `retry-when-threw`: warn. The policy's `retry.when` threw; the error counted as worth a retry.
+ * - `retry-when-async`: warn. The policy's `retry.when` gave a promise; the error counted as worth a retry.
+ * - `retry-after-unreadable`: warn. A `RetryError` of another copy of the package asked for a wait that is no duration; the policy decided.
  * - `procedure-unknown`: warn, once a minute for each path.
  * - `resolver-abandoned` (warn), `resolver-returned` (info), `resolvers-too-many-abandoned` (error): resolvers that ignore their signal.
  * - `event-loop-late`: warn. Something held the event loop; the procedures that were running are named.
@@ -33,6 +35,8 @@ export type WorkerLogEvent =
   | "result-waiting"
   | "result-dropped"
   | "retry-when-threw"
+  | "retry-when-async"
+  | "retry-after-unreadable"
   | "procedure-unknown"
   | "resolver-abandoned"
   | "resolver-returned"
