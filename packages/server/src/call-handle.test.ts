@@ -41,6 +41,29 @@ test("a handle gives the output, the events, and the call as it is", async () =>
   expect(engine.subscribed()).toBe(0);
 });
 
+test("events() refuses a cursor that is none, or that the call has not come to, and does not deny the call", async () => {
+  const asked: unknown[] = [];
+  const inner = testRaincheck();
+  const { raincheck, router } = app({
+    ...inner.engine,
+    events: async (...given) => (asked.push(given[1]), await inner.engine.events(...given)),
+  });
+  const handle = await raincheck.start(router.nested.double, 4, { ctx: ann });
+  for (const after of [-1, 1.5, Number.NaN, "x", null, 2 ** 60]) {
+    expect(await rejection(handle.events({ after: after as number }).next())).toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringMatching(/^Invalid after: .*; expected a whole number/) as string,
+      cause: { _tag: "InvalidOption" },
+    });
+  }
+  expect(asked).toEqual([]);
+  expect(await rejection(handle.events({ after: 7 }).next())).toMatchObject({
+    code: "BAD_REQUEST",
+    message: expect.stringContaining("Invalid after: 7; expected the seq of an event of this call") as string,
+  });
+  expect(await handle.events({ after: 0 }).next()).toMatchObject({ value: { type: "queued" } });
+});
+
 test("result() throws how the call ended", async () => {
   const { raincheck, runtime, router } = app();
   const failing = await raincheck.start(router.nested.double, -1, { ctx: ann });
@@ -147,6 +170,19 @@ describe("start() refuses", () => {
     expect(await rejection(harness.raincheck.start(procedure(harness) as never, undefined as never, { ctx: ann }))).toMatchObject({
       message: expect.stringMatching(message) as string,
     });
+  });
+});
+
+test.each([
+  ["no options", undefined],
+  ["options without a context", {}],
+  ["an empty context", { ctx: null }],
+])("start() refuses %s, and says what is missing", async (_, options) => {
+  const { raincheck, router } = app();
+  expect(await rejection(raincheck.start(router.nested.double, 1, options as never))).toMatchObject({
+    _tag: "InvalidOption",
+    option: "options.ctx",
+    message: expect.stringContaining("the context that the call is made with") as string,
   });
 });
 

@@ -94,7 +94,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
    *   `SERVICE_UNAVAILABLE`; `INTERNAL_SERVER_ERROR` with `TransactionRefused` as its cause for a `transaction` that is none.
    * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
-   * @throws {TypeError} when it is not a deferrable procedure of the bound router.
+   * @throws {TypeError} when it is not a deferrable procedure of the bound router. @throws {InvalidOption} without a `ctx`.
    */
   start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(
     procedure: TProcedure,
@@ -195,7 +195,8 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     calls<$Context, TMeta, TOverrides, TErrorShape>(builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape>) {
       return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>);
     },
-    async start(procedure, input, { ctx, transaction, signal, ...startOptions }) {
+    async start(procedure, input, options) {
+      const { ctx, transaction, signal, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
       return callHandle(core, accepted) as CallHandle<never>;
@@ -210,6 +211,14 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       describe: (error) => describeError(error, core),
     },
   };
+}
+
+/** Without types, nothing else would say that there is no context: the application's own functions would be blamed for it. */
+function withContext<TOptions extends { readonly ctx: object }>(options: TOptions | undefined): TOptions {
+  const ctx: unknown = options?.ctx;
+  if (options !== undefined && typeof ctx === "object" && ctx !== null) return options;
+  const expected = "the context that the call is made with: a resolver's ctx, or what createContext gives; {} in an application without one";
+  throw new InvalidOption("options.ctx", ctx, expected);
 }
 
 function checkTransformer(router: AnyTRPCRouter, given: unknown): void {
