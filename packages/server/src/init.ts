@@ -1,13 +1,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { type DeferrableBrand, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import { InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
 import { type BoundRouter, boundRouter } from "./bound-router.ts";
 import { type CallHandle, callHandle } from "./call-handle.ts";
 import { type CallsBuilder, type CallsProcedures, callsProcedures } from "./calls.ts";
 import { deferrable } from "./deferrable.ts";
-import type { DeferrableBuilder, DeferrableInput, OfContext, WithoutOutput } from "./deferrable-builder.ts";
+import type { DeferrableBuilder, DeferrableInput, OfContext, OnlyDeferrable, WithoutOutput } from "./deferrable-builder.ts";
 import { describeError } from "./describe-error.ts";
 import { type HttpContext, type HttpRequest, type ResponseMeta, type ResponseMetaOptions, describeResponse, httpContext } from "./http.ts";
 import { invoke } from "./invoke.ts";
@@ -96,8 +96,8 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
    * @throws {TypeError} when it is not a deferrable procedure of the bound router. @throws {InvalidOption} without a `ctx`.
    */
-  start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(
-    procedure: TProcedure,
+  start<TProcedure extends AnyTRPCProcedure>(
+    procedure: TProcedure & OnlyDeferrable<TProcedure>,
     input: inferProcedureInput<TProcedure>,
     options: InProcessStartOptions<TContext, TCallerTransaction>,
   ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
