@@ -140,6 +140,15 @@ test("the options and the caller's transaction reach the engine", async () => {
   });
 });
 
+test("what the database throws in the caller's own transaction is thrown as it is", async () => {
+  const conflict = () => Object.assign(new Error("could not serialize access"), { code: "40001" });
+  const { raincheck, router } = app({ accept: () => Promise.reject(conflict()) });
+  const start = (transaction: string | null = null) =>
+    rejection(raincheck.start(router.nested.double, 1, { ctx: ann, ...(transaction !== null && { transaction }) }));
+  expect(await start("the caller's")).toStrictEqual(conflict());
+  expect(await start()).toMatchObject({ name: "TRPCError", code: "INTERNAL_SERVER_ERROR" });
+});
+
 test("the same idempotency key gives the same call", async () => {
   const { raincheck, router } = app();
   const one = await raincheck.start(router.nested.double, 1, { ctx: ann, idempotencyKey: "k" });

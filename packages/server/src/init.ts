@@ -93,6 +93,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    *
    * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
    *   `SERVICE_UNAVAILABLE`; `INTERNAL_SERVER_ERROR` with `TransactionRefused` as its cause for a `transaction` that is none.
+   * @throws the error of your own database library, as it is, when a statement fails in the `transaction` that was given.
    * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
    * @throws {TypeError} when it is not a deferrable procedure of the bound router. @throws {InvalidOption} without a `ctx`.
    */
@@ -160,6 +161,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     },
     isBound: () => bound !== null,
     engineErrors: new WeakSet(),
+    transactionErrors: new WeakSet(),
     acceptedAnswers: new WeakSet(),
     getProcedures: new Set(),
   };
@@ -217,7 +219,8 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
 function withContext<TOptions extends { readonly ctx: object }>(options: TOptions | undefined): TOptions {
   const ctx: unknown = options?.ctx;
   if (options !== undefined && typeof ctx === "object" && ctx !== null) return options;
-  const expected = "the context that the call is made with: a resolver's ctx, or what createContext gives; {} in an application without one";
+  const expected =
+    "the context that the call is made with: a resolver's ctx, or what createContext gives; {} in an application without one";
   throw new InvalidOption("options.ctx", ctx, expected);
 }
 
