@@ -25,6 +25,7 @@ export { parentCancelled } from "./engine.ts";
 export {
   EngineFull,
   EngineSetupError,
+  EngineStopped,
   EngineUnavailable,
   IdempotencyConflict,
   ServerWarning,

@@ -149,6 +149,19 @@ test("what the database throws in the caller's own transaction is thrown as it i
   expect(await start()).toMatchObject({ name: "TRPCError", code: "INTERNAL_SERVER_ERROR" });
 });
 
+test("after the engine's stop nobody is told to try again here", async () => {
+  const { raincheck, router, engine } = app();
+  const handle = await raincheck.start(router.nested.double, 1, { ctx: ann });
+  await engine.stop();
+  for (const act of [raincheck.start(router.nested.double, 1, { ctx: ann }), handle.get(), handle.result(), handle.events().next()]) {
+    expect(await rejection(act)).toMatchObject({
+      code: "SERVICE_UNAVAILABLE",
+      message: "The engine of this process was stopped, and takes no more calls. Another process may.",
+      cause: { name: "EngineStopped", code: "STOPPED" },
+    });
+  }
+});
+
 test("the same idempotency key gives the same call", async () => {
   const { raincheck, router } = app();
   const one = await raincheck.start(router.nested.double, 1, { ctx: ann, idempotencyKey: "k" });

@@ -10,7 +10,7 @@
  * is not rolled back.
  */
 import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
-import { EngineFull, EngineUnavailable, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
+import { EngineFull, EngineStopped, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
 import { type AttemptRef, type Engine, type LossReason, type LostAttempt, type NewCall, parentCancelled, type Reader } from "../engine.ts";
 import { type Clock, type Moment, momentOf, systemClock } from "./clock.ts";
 import { MemoryCall } from "./memory-call.ts";
@@ -52,7 +52,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
 
   /** Begins a verb: nothing that time has done by now is still to be done. */
   function enter(verb: string): Moment {
-    if (isStopped) throw new EngineUnavailable(`${verb}: the engine was stopped`, undefined);
+    if (isStopped) throw new EngineStopped(verb);
     const now = momentOf(clock);
     passTime(now);
     return now;
