@@ -19,7 +19,8 @@ export type WorkerLogLevel = "debug" | "info" | "warn" | "error";
  * - `retry-after-unreadable`: warn. A `RetryError` of another copy of the package asked for a wait that is no duration; the policy decided.
  * - `procedure-unknown`: warn, once a minute for each path.
  * - `resolver-abandoned` (warn), `resolver-returned` (info), `resolvers-too-many-abandoned` (error): resolvers that ignore their signal.
- * - `event-loop-late`: warn. Something held the event loop; the procedures that were running are named.
+ * - `event-loop-late`: warn. Something held the event loop, and the procedures that were running are named; or the process itself stood
+ *   still, which its CPU time tells.
  * - `fault`: error. A fault of the worker itself.
  */
 export type WorkerLogEvent =
