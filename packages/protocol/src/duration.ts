@@ -17,12 +17,18 @@ const unitMs: Record<Unit, number> = {
   week: 604_800_000,
 };
 
-const units = "milli|second|minute|hour|day|week";
-
-const durationPattern = new RegExp(String.raw`^(\d+(?:\.\d+)?|\.\d+)(?:[eE]([+-]?\d+))? (${units})s?$`);
+const durationPattern = /^(\d+(?:\.\d+)?|\.\d+)(?:[eE]([+-]?\d+))? (milli|second|minute|hour|day|week)s?$/;
 
 /** The longest duration that is accepted: a hundred years of 365 days. */
 const maxDurationMs = 100 * 365 * unitMs.day;
+
+/** The milliseconds of a {@link Duration}, rounded to a whole number, however many; `null` when it is none. */
+export function parseDuration(duration: unknown): number | null {
+  const match = typeof duration === "string" ? durationPattern.exec(duration) : null;
+  if (match === null) return null;
+  const [, digits, exponent = "0", unit] = match;
+  return Math.round(Number(`${digits}e${exponent}`) * unitMs[unit as Unit]);
+}
 
 /**
  * The milliseconds of a {@link Duration}, rounded to a whole number. Its number may have any number of digits, and an exponent: what
@@ -32,7 +38,7 @@ const maxDurationMs = 100 * 365 * unitMs.day;
  * @throws {InvalidOption} when it is not a duration, or longer than a hundred years.
  */
 export function toMs(duration: Duration, option: string): number {
-  const ms = parse(duration, option);
+  const ms = parseDuration(duration) ?? refuse(duration, option);
   if (ms > maxDurationMs) throw new InvalidOption(option, duration, "at most a hundred years");
   return ms;
 }
@@ -43,18 +49,13 @@ export function toMs(duration: Duration, option: string): number {
  * @throws {InvalidOption} when it is not a duration.
  */
 export function toCappedMs(duration: Duration, option: string): number {
-  return Math.min(parse(duration, option), maxDurationMs);
+  return Math.min(parseDuration(duration) ?? refuse(duration, option), maxDurationMs);
 }
 
-function parse(duration: unknown, option: string): number {
-  const match = typeof duration === "string" ? durationPattern.exec(duration) : null;
-  if (match === null) {
-    const wrong = whatIsWrong(duration);
-    const form = `a number, a space and a unit, such as "5 minutes" or "250 millis"`;
-    throw new InvalidOption(option, duration, wrong === null ? form : `${form}; ${wrong}`);
-  }
-  const [, digits, exponent = "0", unit] = match;
-  return Math.round(Number(`${digits}e${exponent}`) * unitMs[unit as Unit]);
+function refuse(duration: unknown, option: string): never {
+  const wrong = whatIsWrong(duration);
+  const form = `a number, a space and a unit, such as "5 minutes" or "250 millis"`;
+  throw new InvalidOption(option, duration, wrong === null ? form : `${form}; ${wrong}`);
 }
 
 /** Why a value is no duration, where that can be said more exactly than by the form. */
@@ -65,13 +66,9 @@ function whatIsWrong(duration: unknown): string | null {
   if (more !== undefined || count === "") return null;
   if (count === "NaN") return "NaN is not a number";
   if (/^[+-]?Infinity$/.test(count)) return "the number must be finite";
-  const number = Number(count);
-  if (Number.isNaN(number)) return null;
+  if (Number.isNaN(Number(count))) return null;
   if (unit === undefined) return "the unit is missing";
-  if (!new RegExp(`^(${units})s?$`).test(unit))
-    return `the units are ${Object.keys(unitMs)
-      .map((known) => `${known}s`)
-      .join(", ")}`;
+  if (!Object.hasOwn(unitMs, unit.replace(/s$/, ""))) return "the units are millis, seconds, minutes, hours, days, weeks";
   if (count.startsWith("-")) return "the number must not be negative";
   return "the number must be written as digits, such as 5, 1.5 or 1e3";
 }

@@ -47,7 +47,7 @@ export {
   resolvePolicy,
   wholeNumber,
 } from "./policy.ts";
-export { type Duration, toCappedMs, toMs } from "./duration.ts";
+export { type Duration, parseDuration, toCappedMs, toMs } from "./duration.ts";
 export { limits } from "./limits.ts";
 export type {
   CallPage,
