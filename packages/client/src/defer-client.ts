@@ -1,4 +1,4 @@
-import { type CallId, type Duration, type HandleJson, InvalidOption, toMs } from "@raincheck/protocol";
+import { type CallId, type Duration, type HandleJson, InvalidOption, parseDuration } from "@raincheck/protocol";
 import { type TRPCClient, getUntypedClient } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
 import { pause } from "./backoff.ts";
@@ -78,7 +78,8 @@ async function defer(maker: HandleMaker, { path, input, options = {} }: Deferral
 }
 
 async function within(maker: HandleMaker, path: string, [wait, input, options]: Parameters<Within>): Promise<FirstOf<unknown>> {
-  const waitMs = toMs(wait, "wait");
+  const waitMs = parseDuration(wait);
+  if (waitMs === null) throw new InvalidOption("wait", wait, `a number, a space and a unit, such as "5 minutes"`);
   if (waitMs > maxTimerMs) throw new InvalidOption("wait", wait, "at most 24 days; for longer, keep the handle");
   const over = new AbortController();
   const timer = pause(waitMs, over.signal).then(

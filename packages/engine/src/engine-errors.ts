@@ -3,11 +3,24 @@ import type { AttemptRef } from "./attempt.ts";
 /** The ledger could not be reached or did not answer. Whether the act happened is not known; repeating it is safe. */
 export class EngineUnavailable extends Error {
   readonly _tag = "EngineUnavailable";
-  readonly code = "UNAVAILABLE";
+  readonly code: "UNAVAILABLE" | "STOPPED" = "UNAVAILABLE";
 
-  constructor(act: string, cause: unknown) {
-    super(`The ledger did not answer (${act}).`, { cause });
+  constructor(act: string, cause: unknown, sentence = `The ledger did not answer (${act}).`) {
+    super(sentence, { cause });
     this.name = "EngineUnavailable";
+  }
+}
+
+/**
+ * `engine.stop()` was called before. Its tag is that of {@link EngineUnavailable}, for nothing is known of an act under way either; its
+ * code says that this engine will never answer again.
+ */
+export class EngineStopped extends EngineUnavailable {
+  override readonly code = "STOPPED";
+
+  constructor(act: string) {
+    super(act, undefined, `The engine was stopped, and does not start again (${act}).`);
+    this.name = "EngineStopped";
   }
 }
 

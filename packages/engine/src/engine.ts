@@ -35,7 +35,7 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
   /** Opens what the engine needs and migrates it. Concurrent and repeated calls share one start. */
   start(): Promise<void>;
 
-  /** Closes everything that the engine opened. Verbs reject afterwards, as `EngineUnavailable`. Idempotent. */
+  /** Closes everything that the engine opened. Verbs reject afterwards, as `EngineStopped`. Idempotent. */
   stop(): Promise<void>;
 
   /**

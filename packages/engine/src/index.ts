@@ -9,6 +9,7 @@ export type { Payload } from "./payload.ts";
 export {
   EngineFull,
   EngineSetupError,
+  EngineStopped,
   EngineUnavailable,
   IdempotencyConflict,
   ServerWarning,

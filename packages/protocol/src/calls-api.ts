@@ -12,7 +12,8 @@ import type { Failure } from "./failure.ts";
 export interface StartOptions {
   /**
    * Names the call: the same key of the same principal and procedure gives the same call, for as long as it is retained;
-   * with another input it is refused as `CONFLICT`. Default: none on the server; one per `defer` call on the client. A call that an
+   * with another input it is refused as `CONFLICT`. A call that is found so keeps what it was started with, its parent included: whoever
+   * finds it carries neither deadline nor cancel to it. Default: none on the server; one per `defer` call on the client. A call that an
    * attempt starts, unless in a transaction, has one too: an attempt which goes on after a crash or a hand-back finds the calls of the
    * one before.
    */

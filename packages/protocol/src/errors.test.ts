@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { AttemptAborted, CallCancelled, CallExpired, CallFailed, FinalError, InvalidOption, RetryError, hasTag } from "./errors.ts";
+import { AttemptAborted, CallCancelled, CallExpired, CallFailed, FinalError, RetryError, hasTag } from "./errors.ts";
+import { InvalidOption } from "./invalid-option.ts";
 
 const call = { id: "00010203-0405-4607-8809-0a0b0c0d0eff", path: "flights.report" };
 const failure = { code: "NO_SEATS", message: "The flight is full.", data: { seats: 0 } };
@@ -53,24 +54,6 @@ describe("every error", () => {
   });
 });
 
-describe("InvalidOption", () => {
-  test.each([
-    ["text", `"soon"`, "soon"],
-    ["long text", `"${"x".repeat(100)}…"`, "x".repeat(1_000)],
-    ["text with control characters", `"a\\nb"`, "a\nb"],
-    ["an array", "an array", [1]],
-    ["an object", "an object", { secret: "canary" }],
-    ["an object without a prototype", "an object", Object.create(null)],
-    ["a function", "a function", () => "canary"],
-    ["a symbol", "Symbol(s)", Symbol("s")],
-    ["a bigint", "1", 1n],
-    ["null", "null", null],
-    ["undefined", "undefined", undefined],
-  ])("shows %s", (_, shown, value) => {
-    expect(new InvalidOption("retry.when", value, "a function").message).toBe(`Invalid retry.when: ${shown}; expected a function.`);
-  });
-});
-
 describe("the errors of a resolver", () => {
   test("FinalError carries code, data and cause", () => {
     const cause = new Error("underneath");
@@ -89,6 +72,16 @@ describe("the errors of a resolver", () => {
       code: "BUSY",
     });
     expect(new RetryError()).toMatchObject({ after: undefined, message: "The attempt asked to be retried." });
+  });
+
+  test("RetryError refuses a wait that it cannot read, where it is thrown", () => {
+    expect(() => new RetryError({ after: "-5 seconds" })).toThrow(/^Invalid after: "-5 seconds"; .*the number must not be negative\.$/);
+    expect(() => new RetryError({ after: 100 as never })).toThrow(/^Invalid after: 100; .*this number has no unit\.$/);
+    expect(() => new RetryError({ after: null as never })).toThrow("Invalid after: null");
+  });
+
+  test("RetryError takes any wait, however long", () => {
+    expect(new RetryError({ after: "20000 weeks" }).after).toBe("20000 weeks");
   });
 
   test.each(["timed-out", "cancelled", "expired", "lost", "shutdown"] as const)("AttemptAborted says %s", (reason) => {

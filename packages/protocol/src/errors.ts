@@ -3,7 +3,7 @@
  * package and across a wire. The codes are stable too.
  */
 import type { CallId } from "./call-id.ts";
-import type { Duration } from "./duration.ts";
+import { type Duration, toCappedMs } from "./duration.ts";
 import type { Failure } from "./failure.ts";
 
 /**
@@ -16,28 +16,6 @@ export function hasTag<TTag extends string>(value: unknown, tag: TTag): value is
   } catch {
     return false;
   }
-}
-
-/** An option was refused where it was written. */
-export class InvalidOption extends TypeError {
-  readonly _tag = "InvalidOption";
-  readonly code = "INVALID_OPTION";
-  /** The option's name, with the path to it: `retry.attempts`. */
-  readonly option: string;
-
-  /** @param expected what would be accepted, to follow "expected". */
-  constructor(option: string, value: unknown, expected: string) {
-    super(`Invalid ${option}: ${show(value)}; expected ${expected}.`);
-    this.name = "InvalidOption";
-    this.option = option;
-  }
-}
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
-  if (typeof value === "function") return "a function";
-  return String(value);
 }
 
 /**
@@ -71,13 +49,16 @@ export class RetryError extends Error {
   readonly after: Duration | undefined;
 
   /**
-   * @param options.after how long to wait before the next attempt, as a `Duration`. Default: the policy's delay.
+   * @param options.after how long to wait before the next attempt, as a `Duration`; one of more than a hundred years counts as a hundred.
+   *   Default: the policy's delay.
    * @param options.message for the caller, if this was the last attempt. Default `"The attempt asked to be retried."`.
    * @param options.code stable, for programs. Default `"RETRY"`.
    * @param options.cause for the worker's log only.
+   * @throws {InvalidOption} when `after` is not a duration.
    */
   constructor(options: { after?: Duration; message?: string; code?: string; cause?: unknown } = {}) {
     super(options.message ?? "The attempt asked to be retried.", { cause: options.cause });
+    if (options.after !== undefined) toCappedMs(options.after, "after");
     this.name = "RetryError";
     this.code = options.code ?? "RETRY";
     this.after = options.after;

@@ -32,10 +32,10 @@ export {
   CallExpired,
   CallFailed,
   FinalError,
-  InvalidOption,
   RetryError,
   hasTag,
 } from "./errors.ts";
+export { InvalidOption, refuseUnknownOptions } from "./invalid-option.ts";
 export {
   type CallMode,
   type Policy,
@@ -47,7 +47,7 @@ export {
   resolvePolicy,
   wholeNumber,
 } from "./policy.ts";
-export { type Duration, toMs } from "./duration.ts";
+export { type Duration, parseDuration, toCappedMs, toMs } from "./duration.ts";
 export { limits } from "./limits.ts";
 export type {
   CallPage,

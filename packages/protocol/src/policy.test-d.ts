@@ -37,6 +37,10 @@ describe("PolicyOptions", () => {
     void ({ timeoutMs: 120_000 } satisfies PolicyOptions);
     // @ts-expect-error attempts belong to retry
     void ({ attempts: 3 } satisfies PolicyOptions);
+    // @ts-expect-error whether an error is worth a retry is said at once
+    void ({ retry: { when: async () => false } } satisfies PolicyOptions);
+    // @ts-expect-error nor is a promise an answer now and then
+    void ({ retry: { when: (error: unknown) => error === null || Promise.resolve(true) } } satisfies PolicyOptions);
     // @ts-expect-error no limit is said by leaving it out
     void ({ concurrency: null } satisfies PolicyOptions);
     // @ts-expect-error no such mode

@@ -92,6 +92,9 @@ describe("resolvePolicy", () => {
     ["retry.jitter", { retry: { jitter: "yes" } }],
     ["retry.maxPerSecond", { retry: { maxPerSecond: 0 } }],
     ["retry.when", { retry: { when: true } }],
+    ["retry.when", { retry: { when: async () => false } }],
+    ["retry.maxDelay", { retry: { initialDelay: "1 second", maxDelay: "10 millis" } }],
+    ["startBy", { startBy: "2 seconds", deadline: "1 second" }],
     ["startBy", { startBy: "0 minutes" }],
     ["deadline", { deadline: "101 years" }],
     ["retention", { retention: "for ever" }],
@@ -108,6 +111,26 @@ describe("resolvePolicy", () => {
     ["maxOutputBytes", { maxOutputBytes: Infinity }],
   ])("refuses a bad %s: %j", (option, options) => {
     expect(() => resolvePolicy(options as PolicyOptions)).toThrow(expect.objectContaining({ _tag: "InvalidOption", option }));
+  });
+
+  test("says which two options contradict each other", () => {
+    expect(() => resolvePolicy({ retry: { initialDelay: "1 second", maxDelay: "10 millis" } })).toThrow(
+      `Invalid retry.maxDelay: "10 millis"; expected no less than retry.initialDelay, which is "1 second".`,
+    );
+    expect(() => resolvePolicy({ startBy: "2 seconds", deadline: "1 second" })).toThrow(
+      `Invalid startBy: "2 seconds"; expected at most the deadline, which is "1 second".`,
+    );
+    expect(() => resolvePolicy({ retry: { when: (async () => false) as never } })).toThrow("retry.when: an async function");
+  });
+
+  test("takes limits that are equal, and a deadline that cuts an attempt short", () => {
+    expect(resolvePolicy({ startBy: "1 second", deadline: "1 second", timeout: "1 hour" })).toMatchObject({ startByMs: 1_000 });
+    expect(resolvePolicy({ retry: { initialDelay: "1 second", maxDelay: "1 second" } }).retry).toMatchObject({ maxDelayMs: 1_000 });
+  });
+
+  test("fits the default delay to the one that is given", () => {
+    expect(resolvePolicy({ retry: { maxDelay: "10 millis" } }).retry).toMatchObject({ initialDelayMs: 10, maxDelayMs: 10 });
+    expect(resolvePolicy({ retry: { initialDelay: "1 hour" } }).retry).toMatchObject({ initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 });
   });
 
   test("says what was wrong, with which value, and what would do", () => {

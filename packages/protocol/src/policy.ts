@@ -1,5 +1,5 @@
 import { type Duration, toMs } from "./duration.ts";
-import { InvalidOption } from "./errors.ts";
+import { InvalidOption, refuseUnknownOptions } from "./invalid-option.ts";
 import { limits } from "./limits.ts";
 
 /** How a procedure answers. */
@@ -13,11 +13,17 @@ export interface PolicyOptions {
   readonly timeout?: Duration;
   /** When and how often a failed attempt is repeated. */
   readonly retry?: RetryOptions;
-  /** The longest time the call may wait for its first attempt; then it ends as `expired`. Default: no limit. */
+  /**
+   * The longest time the call may wait for its first attempt; then it ends as `expired`. At most the `deadline`, if there is one.
+   * Default: no limit.
+   */
   readonly startBy?: Duration;
   /** The longest time from the acceptance to the end; then it ends as `expired`. Default: no limit. */
   readonly deadline?: Duration;
-  /** How long the call and its events are kept after its end. Default `"7 days"`. */
+  /**
+   * How long the call and its events are kept after its end. `"0 millis"`: no longer than that, so that whoever does not wait for the result
+   * at that moment reads `NOT_FOUND`. Default `"7 days"`.
+   */
   readonly retention?: Duration;
   /** Calls with a higher number are delivered first; a whole number from -1000 to 1000. Default 0. */
   readonly priority?: number;
@@ -41,15 +47,18 @@ export type PolicyMode = "optional" | "required" | "forbidden";
 export interface RetryOptions {
   /** Attempts in all, the first included; 1 means no retry. From 1 to 1000. Default 3. */
   readonly attempts?: number;
-  /** The delay before the second attempt. Default `"1 second"`. */
+  /** The delay before the second attempt. Default `"1 second"`, or `maxDelay` if that is shorter. */
   readonly initialDelay?: Duration;
   /** What each further delay is multiplied by; from 1 to 100. Default 2. */
   readonly factor?: number;
-  /** The longest delay. Default `"5 minutes"`. */
+  /** The longest delay, no shorter than `initialDelay`. Default `"5 minutes"`, or `initialDelay` if that is longer. */
   readonly maxDelay?: Duration;
   /** Full jitter: each delay is drawn evenly from 0 up to its full length. Default `true`. */
   readonly jitter?: boolean;
-  /** Whether an error is worth a retry; it gets what the resolver threw. Default: every error that is not final. */
+  /**
+   * Whether an error is worth a retry; it gets what the resolver threw, and answers at once: an async function is refused, and one that
+   * gives a promise all the same, or throws, is warned of in the worker's log and counts as `true`. Default: every error that is not final.
+   */
   readonly when?: (error: unknown) => boolean;
   /**
    * Attempts a second that one worker begins while the procedure fails: once so many attempts in a row have failed there, in a way that is
@@ -120,12 +129,16 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
   refuseUnknown(options, knownOptions, "");
   const { mode = "optional" } = options;
   if (!policyModes.includes(mode)) throw new InvalidOption("mode", mode, `"optional", "required" or "forbidden"`);
+  const startByMs = options.startBy === undefined ? null : positiveMs(options.startBy, "startBy");
+  const deadlineMs = options.deadline === undefined ? null : positiveMs(options.deadline, "deadline");
+  if (startByMs !== null && deadlineMs !== null && startByMs > deadlineMs)
+    throw new InvalidOption("startBy", options.startBy, `at most the deadline, which is "${options.deadline}"`);
   return {
     queue: queueName(options.queue ?? "default", "queue"),
     timeoutMs: positiveMs(options.timeout ?? "15 minutes", "timeout"),
     retry: resolveRetry(options.retry),
-    startByMs: options.startBy === undefined ? null : positiveMs(options.startBy, "startBy"),
-    deadlineMs: options.deadline === undefined ? null : positiveMs(options.deadline, "deadline"),
+    startByMs,
+    deadlineMs,
     retentionMs: toMs(options.retention ?? "7 days", "retention"),
     priority: wholeNumber(options.priority ?? 0, "priority", { min: -1000, max: 1000 }),
     concurrency: options.concurrency === undefined ? null : wholeNumber(options.concurrency, "concurrency", { min: 1, max: 10_000 }),
@@ -142,15 +155,26 @@ function resolveRetry(options: RetryOptions = {}): RetryPolicy {
     throw new InvalidOption("retry.factor", factor, "a number from 1 to 100");
   if (typeof jitter !== "boolean") throw new InvalidOption("retry.jitter", jitter, "true or false");
   if (when !== undefined && typeof when !== "function") throw new InvalidOption("retry.when", when, "a function of the error");
+  if (Object.prototype.toString.call(when).startsWith("[object Async"))
+    throw new InvalidOption("retry.when", "Invalid retry.when: an async function; expected one that gives true or false at once.");
   return {
     attempts: wholeNumber(options.attempts ?? 3, "retry.attempts", { min: 1, max: 1000 }),
-    initialDelayMs: toMs(options.initialDelay ?? "1 second", "retry.initialDelay"),
+    ...resolveDelays(options),
     factor,
-    maxDelayMs: toMs(options.maxDelay ?? "5 minutes", "retry.maxDelay"),
     jitter,
     when: when ?? null,
     maxPerSecond: wholeNumber(options.maxPerSecond ?? 100, "retry.maxPerSecond", { min: 1, max: 10_000 }),
   };
+}
+
+function resolveDelays({ initialDelay, maxDelay }: RetryOptions): Pick<RetryPolicy, "initialDelayMs" | "maxDelayMs"> {
+  const initialDelayMs = toMs(initialDelay ?? "1 second", "retry.initialDelay");
+  const maxDelayMs = toMs(maxDelay ?? "5 minutes", "retry.maxDelay");
+  if (initialDelay === undefined) return { initialDelayMs: Math.min(initialDelayMs, maxDelayMs), maxDelayMs };
+  if (maxDelay === undefined) return { initialDelayMs, maxDelayMs: Math.max(initialDelayMs, maxDelayMs) };
+  if (maxDelayMs < initialDelayMs)
+    throw new InvalidOption("retry.maxDelay", maxDelay, `no less than retry.initialDelay, which is "${initialDelay}"`);
+  return { initialDelayMs, maxDelayMs };
 }
 
 /**
@@ -179,13 +203,12 @@ export function wholeNumber(value: number, option: string, range: { min: number;
 
 function positiveMs(duration: Duration, option: string): number {
   const ms = toMs(duration, option);
-  if (ms === 0) throw new InvalidOption(option, duration, "more than nothing");
+  if (ms === 0) throw new InvalidOption(option, duration, "at least a millisecond");
   return ms;
 }
 
 function refuseUnknown(options: object, known: readonly string[], prefix: string): void {
   if (typeof options !== "object" || options === null)
     throw new InvalidOption(prefix === "" ? "policy" : prefix.slice(0, -1), options, "an object of options");
-  const unknown = Object.keys(options).find((key) => !known.includes(key));
-  if (unknown !== undefined) throw new InvalidOption(`${prefix}${unknown}`, "unknown option", `one of ${known.join(", ")}`);
+  refuseUnknownOptions(options, known, prefix);
 }

@@ -1,4 +1,4 @@
-import type { Reader } from "@raincheck/engine";
+import type { NewCall, Reader } from "@raincheck/engine";
 import { type Policy, type StartedCall, type StartOptions, limits } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
 
@@ -8,6 +8,7 @@ import { contextCodec } from "./payload-codec.ts";
 import { PayloadRefused } from "./payload-refused.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { type StartKey, takeStartKey } from "./start-key.ts";
+import { readSafely } from "./read-safely.ts";
 import { resolveStartOptions } from "./start-options.ts";
 import { toTrpcError } from "./to-trpc-error.ts";
 import type { RawResolverOptions } from "./trpc-internals.ts";
@@ -33,7 +34,7 @@ export interface AcceptedCall {
  *
  * @throws {TRPCError} `BAD_REQUEST` and `PAYLOAD_TOO_LARGE` for what cannot be kept, `CONFLICT` for an idempotency key that names
  *   a call with another input, `SERVICE_UNAVAILABLE` and `TOO_MANY_REQUESTS` when the engine cannot take it.
- * @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
+ * @throws what the database threw in the caller's own transaction, as it is. @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
  */
 export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction }: CallToAccept): Promise<AcceptedCall> {
   const { codecs } = core.bound();
@@ -50,22 +51,23 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
     const inTransaction = transaction === undefined ? scope?.transactionOf(core.engine) : transaction;
     if (starter !== null && inTransaction === undefined && resolved.idempotencyKey === null)
       ownKey = takeStartKey(starter, raw.path, payload);
-    const acceptance = await core.engine.accept(
-      {
-        id: core.newCallId(),
-        path: raw.path,
-        queue: policy.queue,
-        principal: reader.principal,
-        input: payload,
-        context: captured,
-        concurrency: policy.concurrency,
-        retentionMs: policy.retentionMs,
-        startedBy: starter === null ? null : { id: starter.id, attempt: starter.attempt },
-        ...resolved,
-        idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,
-      },
-      { transaction: inTransaction },
-    );
+    const newCall: NewCall = {
+      id: core.newCallId(),
+      path: raw.path,
+      queue: policy.queue,
+      principal: reader.principal,
+      input: payload,
+      context: captured,
+      concurrency: policy.concurrency,
+      retentionMs: policy.retentionMs,
+      startedBy: starter === null ? null : { id: starter.id, attempt: starter.attempt },
+      ...resolved,
+      idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,
+    };
+    const acceptance = await core.engine.accept(newCall, { transaction: inTransaction }).catch((error: unknown) => {
+      if (transaction !== undefined && isOfDatabase(error)) core.transactionErrors.add(error);
+      throw error;
+    });
     const call: StartedCall = { id: acceptance.id, path: raw.path, state: acceptance.state, created: acceptance.created };
     core.acceptedAnswers.add(call);
     return { call, reader };
@@ -74,6 +76,11 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
     if (typeof error === "object" && error !== null) core.engineErrors.add(error);
     throw toTrpcError(error);
   }
+}
+
+/** Whether the engine has passed on what it was thrown; its own errors have a tag. */
+function isOfDatabase(error: unknown): error is object {
+  return typeof error === "object" && error !== null && readSafely(error, "_tag") === undefined;
 }
 
 async function captureContext(core: RaincheckCore, context: object): Promise<string> {

@@ -41,6 +41,29 @@ test("a handle gives the output, the events, and the call as it is", async () =>
   expect(engine.subscribed()).toBe(0);
 });
 
+test("events() refuses a cursor that is none, or that the call has not come to, and does not deny the call", async () => {
+  const asked: unknown[] = [];
+  const inner = testRaincheck();
+  const { raincheck, router } = app({
+    ...inner.engine,
+    events: async (...given) => (asked.push(given[1]), await inner.engine.events(...given)),
+  });
+  const handle = await raincheck.start(router.nested.double, 4, { ctx: ann });
+  for (const after of [-1, 1.5, Number.NaN, "x", null, 2 ** 60]) {
+    expect(await rejection(handle.events({ after: after as number }).next())).toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringMatching(/^Invalid after: .*; expected a whole number/) as string,
+      cause: { _tag: "InvalidOption" },
+    });
+  }
+  expect(asked).toEqual([]);
+  expect(await rejection(handle.events({ after: 7 }).next())).toMatchObject({
+    code: "BAD_REQUEST",
+    message: expect.stringContaining("Invalid after: 7; expected the seq of an event of this call") as string,
+  });
+  expect(await handle.events({ after: 0 }).next()).toMatchObject({ value: { type: "queued" } });
+});
+
 test("result() throws how the call ended", async () => {
   const { raincheck, runtime, router } = app();
   const failing = await raincheck.start(router.nested.double, -1, { ctx: ann });
@@ -117,6 +140,28 @@ test("the options and the caller's transaction reach the engine", async () => {
   });
 });
 
+test("what the database throws in the caller's own transaction is thrown as it is", async () => {
+  const conflict = () => Object.assign(new Error("could not serialize access"), { code: "40001" });
+  const { raincheck, router } = app({ accept: () => Promise.reject(conflict()) });
+  const start = (transaction: string | null = null) =>
+    rejection(raincheck.start(router.nested.double, 1, { ctx: ann, ...(transaction !== null && { transaction }) }));
+  expect(await start("the caller's")).toStrictEqual(conflict());
+  expect(await start()).toMatchObject({ name: "TRPCError", code: "INTERNAL_SERVER_ERROR" });
+});
+
+test("after the engine's stop nobody is told to try again here", async () => {
+  const { raincheck, router, engine } = app();
+  const handle = await raincheck.start(router.nested.double, 1, { ctx: ann });
+  await engine.stop();
+  for (const act of [raincheck.start(router.nested.double, 1, { ctx: ann }), handle.get(), handle.result(), handle.events().next()]) {
+    expect(await rejection(act)).toMatchObject({
+      code: "SERVICE_UNAVAILABLE",
+      message: "The engine of this process was stopped, and takes no more calls. Another process may.",
+      cause: { name: "EngineStopped", code: "STOPPED" },
+    });
+  }
+});
+
 test("the same idempotency key gives the same call", async () => {
   const { raincheck, router } = app();
   const one = await raincheck.start(router.nested.double, 1, { ctx: ann, idempotencyKey: "k" });
@@ -147,6 +192,19 @@ describe("start() refuses", () => {
     expect(await rejection(harness.raincheck.start(procedure(harness) as never, undefined as never, { ctx: ann }))).toMatchObject({
       message: expect.stringMatching(message) as string,
     });
+  });
+});
+
+test.each([
+  ["no options", undefined],
+  ["options without a context", {}],
+  ["an empty context", { ctx: null }],
+])("start() refuses %s, and says what is missing", async (_, options) => {
+  const { raincheck, router } = app();
+  expect(await rejection(raincheck.start(router.nested.double, 1, options as never))).toMatchObject({
+    _tag: "InvalidOption",
+    option: "options.ctx",
+    message: expect.stringContaining("the context that the call is made with") as string,
   });
 });
 

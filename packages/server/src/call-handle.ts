@@ -1,4 +1,4 @@
-import type { CallEvent, CallId, CallSnapshot, HandleJson } from "@raincheck/protocol";
+import { type CallEvent, type CallId, type CallSnapshot, type HandleJson, InvalidOption } from "@raincheck/protocol";
 
 import { abortableGenerator } from "./abortable-generator.ts";
 import type { AcceptedCall } from "./accept-call.ts";
@@ -6,7 +6,7 @@ import { callNotFound } from "./access.ts";
 import { awaitEnd } from "./await-end.ts";
 import { decodeEvent, outputOf, toSnapshot } from "./decode-call.ts";
 import { followCalls } from "./follow-calls.ts";
-import { cancelReason } from "./parse-requests.ts";
+import { cancelReason, cursorOf } from "./parse-requests.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { forCaller, toTrpcError } from "./to-trpc-error.ts";
 
@@ -37,6 +37,7 @@ export interface CallHandle<TOutput = unknown> extends HandleJson {
    *
    * @param options.after the `seq` of the last event that is known. Default 0.
    * @param options.signal ends the iteration.
+   * @throws {TRPCError} at the first step: `BAD_REQUEST` for an `after` that is no `seq`, or one that the call has not come to.
    */
   events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<CallEvent<TOutput>, void, undefined>;
 
@@ -72,9 +73,10 @@ export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall):
     events({ after = 0, signal } = {}) {
       async function* events(leaving: AbortSignal): AsyncGenerator<CallEvent, void, undefined> {
         try {
-          for await (const one of followCalls(engine, { calls: [{ id, after }], reader }, leaving)) {
-            if (!("event" in one)) throw callNotFound();
-            yield decodeEvent(one.event, codec);
+          for await (const one of followCalls(engine, { calls: [{ id, after: cursorOf(after, "after") }], reader }, leaving)) {
+            if ("event" in one) yield decodeEvent(one.event, codec);
+            else if (one.refused === "NOT_FOUND") throw callNotFound();
+            else throw new InvalidOption("after", after, "the seq of an event of this call, or 0: it has not come to this one");
           }
         } catch (error) {
           throw toTrpcError(error);

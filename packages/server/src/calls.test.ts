@@ -79,7 +79,7 @@ describe("start", () => {
 
   test.each<[object, string]>([
     [{ delay: "soon" }, 'Invalid options.delay: "soon"; expected a number, a space and a unit'],
-    [{ dealy: "1 second" }, "Invalid options.dealy"],
+    [{ dealy: "1 second" }, "Unknown option options.dealy. Did you mean options.delay?"],
     [{ priority: 5_000 }, "Invalid options.priority: 5000; expected a whole number from -1000 to 1000."],
     [{ idempotencyKey: "" }, "Invalid options.idempotencyKey"],
     [{ idempotencyKey: "x".repeat(limits.idempotencyKeyChars + 1) }, "a string of 1 to 1024 characters"],

@@ -5,6 +5,7 @@ import { z } from "zod";
 
 import { claimNext, runNext } from "../test/support/attempt-driver.ts";
 import { type TestContext, ann, annAsync, authed, rejection, t, testRaincheck } from "../test/support/harness.ts";
+import type { CallHandle } from "./call-handle.ts";
 import type { InProcessStartOptions } from "./init.ts";
 
 interface Accepted {
@@ -65,6 +66,29 @@ describe("a call that is started with the context of an attempt", () => {
       { path: "child", state: null, cursor: null, limit: 9 },
     );
     expect(calls.map((call) => call.parent)).toEqual([null, null, id, id]);
+  });
+
+  test("and found by another with the same key stays the first one's: the other's deadline and cancel are not carried to it", async () => {
+    const seen: unknown[] = [];
+    let first: CallHandle<null> | undefined;
+    let second: CallHandle<null> | undefined;
+    const { runtime, raincheck, router, begin } = app(async (ctx, start) => {
+      const child = await start("shared", { ctx, idempotencyKey: "shared" });
+      seen.push(child.created);
+      if (seen.length > 1) return void seen.push(await second?.cancel());
+      await runNext(runtime);
+      expect(seen).toEqual([true, false, true]);
+      const state = async () => await runtime.engine.read(child.id, { principal: "ann" });
+      expect(await state()).toMatchObject({ state: "queued", parent: first?.id });
+      expect(await claimNext(runtime)).toMatchObject({ id: child.id, deadlineInMs: null });
+      await first?.cancel();
+      expect(await state()).toMatchObject({ state: "cancelled" });
+      seen.push("ended with the first");
+    });
+    first = await begin();
+    second = await raincheck.start(router.parent, undefined, { ctx: ann, deadline: "1 hour" });
+    await runNext(runtime);
+    expect(seen).toEqual([true, false, true, "ended with the first"]);
   });
 
   test("is seen with its parent through the calls procedures", async () => {

@@ -45,6 +45,11 @@ export type WithoutOutput<$Output> = [$Output] extends [TRPCUnsetMarker]
   ? unknown
   : "This builder has an .output() already. Call .output() after deferrable().";
 
+/** What a procedure must be beside its type, for `raincheck.start()`. */
+export type OnlyDeferrable<TProcedure> = TProcedure extends DeferrableBrand
+  ? unknown
+  : "This procedure is not deferrable. Build it with raincheck.deferrable(builder).";
+
 /** What the resolver of a deferrable procedure gets: what tRPC gives to any, and `ctx.call`. */
 export interface DeferrableResolverOptions<TContext, TOverrides, TInputOut, TTransaction, TCommitted> {
   /** The context, after the middleware, with `call`. */

@@ -1,4 +1,4 @@
-import { type CallHandle, type CallContext, type DeferrableMutation, initRaincheck } from "@raincheck/server";
+import { type CallHandle, type CallContext, type DeferrableMutation, type OnlyDeferrable, initRaincheck } from "@raincheck/server";
 import type { Engine } from "@raincheck/engine";
 import type { DeferrableBrand } from "@raincheck/protocol";
 import { type TRPCClient, createTRPCClient } from "@trpc/client";
@@ -200,6 +200,14 @@ describe("start()", () => {
     await raincheck.start(appRouter.committing, undefined, {});
     // @ts-expect-error -- not deferrable
     await raincheck.start(appRouter.flights.plain, undefined, { ctx: { user: null } });
+  });
+
+  test("names the reason when it is given what is not deferrable", () => {
+    const reason = "This procedure is not deferrable. Build it with raincheck.deferrable(builder).";
+    expectTypeOf<OnlyDeferrable<typeof appRouter.flights.plain>>().toEqualTypeOf<typeof reason>();
+    expectTypeOf<OnlyDeferrable<typeof appRouter.flights.report>>().toBeUnknown();
+    type Given = Parameters<typeof raincheck.start<typeof appRouter.flights.plain>>[0];
+    expectTypeOf<Given>().toEqualTypeOf<typeof appRouter.flights.plain & typeof reason>();
   });
 
   test("takes the engine's transaction and no other", async () => {

@@ -48,7 +48,21 @@ describe("errors that the resolver declares", () => {
       failure: { code: "RETRY" },
     });
     expect(await afterThrowing(new RetryError())).toMatchObject({ final: false, retryAfterMs: null });
-    expect(await afterThrowing(new RetryError({ after: "soon" as never }))).toMatchObject({ final: false, retryAfterMs: null });
+    const never = await afterThrowing(new RetryError({ after: "20000 weeks" }));
+    expect(never).toMatchObject({ final: false, retryAfterMs: 100 * 365 * 86_400_000 });
+    expect(never).not.toHaveProperty("unreadableAfter");
+  });
+
+  test("a RetryError of another copy of the package, whose wait cannot be read, leaves it to the policy and says why", async () => {
+    for (const after of ["-5 seconds", 100, "200 years"]) {
+      const thrown = Object.assign(new Error("busy"), { _tag: "RetryError", code: "BUSY", after });
+      expect(describeIt(thrown)).toMatchObject({
+        final: false,
+        retryAfterMs: null,
+        failure: { code: "BUSY" },
+        unreadableAfter: { _tag: "InvalidOption", option: "after", message: expect.stringContaining(JSON.stringify(after)) as string },
+      });
+    }
   });
 
   test("a client error of tRPC ends the call, and so does input that is not valid", async () => {

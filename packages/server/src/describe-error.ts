@@ -2,7 +2,7 @@
  * What of a thrown value crosses the wire, and whether a retry can help. Anything can be thrown, so nothing of it is trusted:
  * every property is read guarded, every text is cut and cleaned, and the description itself never throws.
  */
-import { type Failure, type FailureCode, hasTag, limits, toMs } from "@raincheck/protocol";
+import { type Duration, type Failure, type FailureCode, hasTag, limits, toCappedMs } from "@raincheck/protocol";
 
 import type { CarriedThrow } from "./attempt.ts";
 import { cleanJson, cleanText } from "./clean-text.ts";
@@ -41,9 +41,7 @@ function describeThrown(error: unknown, newErrorId: () => string): Described {
     if (error instanceof InvocationRefused) return describeRefusal(error, hide);
     if (hasTag(thrown, "FinalError"))
       return { failure: declaredFailure(thrown, "FAILED"), final: true, retryAfterMs: null, thrown, hidden: false };
-    if (hasTag(thrown, "RetryError")) {
-      return { failure: declaredFailure(thrown, "RETRY"), final: false, retryAfterMs: retryAfterMs(thrown), thrown, hidden: false };
-    }
+    if (hasTag(thrown, "RetryError")) return describeRetry(thrown);
     if (hasTag(error, "PayloadUnreadable")) {
       const failure: Failure = { code: "INPUT_NOT_READABLE" satisfies FailureCode, message: messageOf(error) };
       return { failure, final: true, retryAfterMs: null, thrown: error, hidden: false };
@@ -74,8 +72,7 @@ function describeRefusal(refusal: InvocationRefused, hide: (code: string, thrown
   if (code !== "CONTEXT_REFUSED")
     return { failure: { code, message: messageOf(refusal) }, final: true, retryAfterMs: null, thrown: refusal, hidden: false };
   // What `restore` threw: the application may speak to the caller by the same errors as in a resolver.
-  if (hasTag(cause, "RetryError"))
-    return { failure: declaredFailure(cause, "RETRY"), final: false, retryAfterMs: retryAfterMs(cause), thrown: cause, hidden: false };
+  if (hasTag(cause, "RetryError")) return describeRetry(cause);
   const trpc = trpcErrorCode(cause);
   const declared = hasTag(cause, "FinalError") || (trpc !== null && isClientErrorCode(trpc));
   if (declared) return { failure: { code, message: messageOf(cause) }, final: true, retryAfterMs: null, thrown: cause, hidden: false };
@@ -112,13 +109,18 @@ function declaredData(data: unknown): unknown {
   }
 }
 
-function retryAfterMs(error: Error): number | null {
+function describeRetry(thrown: Error): Described {
+  return { failure: declaredFailure(thrown, "RETRY"), final: false, ...retryAfter(thrown), thrown, hidden: false };
+}
+
+/** What this package's own `RetryError` carries was checked; another copy's, or one that was written to since, was not. */
+function retryAfter(error: Error): Pick<Described, "retryAfterMs" | "unreadableAfter"> {
   const after = readSafely(error, "after");
-  if (after === undefined) return null;
+  if (after === undefined) return { retryAfterMs: null };
   try {
-    return toMs(after as Parameters<typeof toMs>[0], "after");
+    return { retryAfterMs: toCappedMs(after as Duration, "after") };
   } catch (invalid) {
-    if (hasTag(invalid, "InvalidOption")) return null;
+    if (hasTag(invalid, "InvalidOption")) return { retryAfterMs: null, unreadableAfter: invalid };
     throw invalid;
   }
 }

@@ -17,6 +17,7 @@ export type {
   DeferrableQuery,
   DeferrableResolverOptions,
   OfContext,
+  OnlyDeferrable,
   ProcedureTypes,
   WithoutOutput,
 } from "./deferrable-builder.ts";

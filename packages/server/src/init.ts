@@ -1,13 +1,13 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { type DeferrableBrand, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import { InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
 import { type BoundRouter, boundRouter } from "./bound-router.ts";
 import { type CallHandle, callHandle } from "./call-handle.ts";
 import { type CallsBuilder, type CallsProcedures, callsProcedures } from "./calls.ts";
 import { deferrable } from "./deferrable.ts";
-import type { DeferrableBuilder, DeferrableInput, OfContext, WithoutOutput } from "./deferrable-builder.ts";
+import type { DeferrableBuilder, DeferrableInput, OfContext, OnlyDeferrable, WithoutOutput } from "./deferrable-builder.ts";
 import { describeError } from "./describe-error.ts";
 import { type HttpContext, type HttpRequest, type ResponseMeta, type ResponseMetaOptions, describeResponse, httpContext } from "./http.ts";
 import { invoke } from "./invoke.ts";
@@ -93,11 +93,12 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    *
    * @throws {TRPCError} what the middleware throws; `BAD_REQUEST`, `PAYLOAD_TOO_LARGE`, `CONFLICT`, `TOO_MANY_REQUESTS`,
    *   `SERVICE_UNAVAILABLE`; `INTERNAL_SERVER_ERROR` with `TransactionRefused` as its cause for a `transaction` that is none.
+   * @throws the error of your own database library, as it is, when a statement fails in the `transaction` that was given.
    * @throws {StaleAttempt} when `ctx` is that of an attempt which has lost, or has ended, its call; nothing was stored.
-   * @throws {TypeError} when it is not a deferrable procedure of the bound router.
+   * @throws {TypeError} when it is not a deferrable procedure of the bound router. @throws {InvalidOption} without a `ctx`.
    */
-  start<TProcedure extends AnyTRPCProcedure & DeferrableBrand>(
-    procedure: TProcedure,
+  start<TProcedure extends AnyTRPCProcedure>(
+    procedure: TProcedure & OnlyDeferrable<TProcedure>,
     input: inferProcedureInput<TProcedure>,
     options: InProcessStartOptions<TContext, TCallerTransaction>,
   ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
@@ -160,6 +161,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     },
     isBound: () => bound !== null,
     engineErrors: new WeakSet(),
+    transactionErrors: new WeakSet(),
     acceptedAnswers: new WeakSet(),
     getProcedures: new Set(),
   };
@@ -195,7 +197,8 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     calls<$Context, TMeta, TOverrides, TErrorShape>(builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape>) {
       return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>);
     },
-    async start(procedure, input, { ctx, transaction, signal, ...startOptions }) {
+    async start(procedure, input, options) {
+      const { ctx, transaction, signal, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
       return callHandle(core, accepted) as CallHandle<never>;
@@ -210,6 +213,15 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       describe: (error) => describeError(error, core),
     },
   };
+}
+
+/** Without types, nothing else would say that there is no context: the application's own functions would be blamed for it. */
+function withContext<TOptions extends { readonly ctx: object }>(options: TOptions | undefined): TOptions {
+  const ctx: unknown = options?.ctx;
+  if (options !== undefined && typeof ctx === "object" && ctx !== null) return options;
+  const expected =
+    "the context that the call is made with: a resolver's ctx, or what createContext gives; {} in an application without one";
+  throw new InvalidOption("options.ctx", ctx, expected);
 }
 
 function checkTransformer(router: AnyTRPCRouter, given: unknown): void {

@@ -83,9 +83,7 @@ export function parseWatchRequest(input: unknown): WatchRequest {
     const { id, after } = objectOf(one, `calls[${index}]`);
     const cursor = {
       id: idOf(id, `calls[${index}].id`),
-      ...(after === undefined
-        ? {}
-        : { after: wholeNumber(after as number, `calls[${index}].after`, { min: 0, max: Number.MAX_SAFE_INTEGER }) }),
+      ...(after === undefined ? {} : { after: cursorOf(after, `calls[${index}].after`) }),
     };
     if (seen.has(cursor.id)) throw new InvalidOption(`calls[${index}].id`, id, "each call once");
     seen.add(cursor.id);
@@ -93,6 +91,15 @@ export function parseWatchRequest(input: unknown): WatchRequest {
   });
   // `null` is what some links send for "none yet".
   return { calls: cursors, ...(lastEventId === undefined || lastEventId === null ? {} : { lastEventId: knownEventId(lastEventId, seen) }) };
+}
+
+/**
+ * Checks the `seq` of the last event that is known.
+ *
+ * @throws {InvalidOption}
+ */
+export function cursorOf(after: unknown, name: string): number {
+  return wholeNumber(after as number, name, { min: 0, max: Number.MAX_SAFE_INTEGER });
 }
 
 /** A tracked id that a watch gave out: `"<call id>:<seq>"`. */

@@ -30,6 +30,8 @@ export interface RaincheckCore {
   isBound(): boolean;
   /** What the engine threw at resolvers, so that an error of the application that looks like it is not taken for it. */
   readonly engineErrors: WeakSet<object>;
+  /** What a caller's own transaction threw: the database's errors, by which the caller knows whether to begin it again. */
+  readonly transactionErrors: WeakSet<object>;
   /** The answers of accepted calls, so that `responseMeta` knows them from outputs. */
   readonly acceptedAnswers: WeakSet<object>;
   /** The `get` procedures that `calls()` made: where `Location` may point. */

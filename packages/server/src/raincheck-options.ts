@@ -1,5 +1,5 @@
 import type { Engine } from "@raincheck/engine";
-import { type CallId, InvalidOption } from "@raincheck/protocol";
+import { type CallId, InvalidOption, refuseUnknownOptions } from "@raincheck/protocol";
 import type { TRPCCombinedDataTransformer, TRPCDataTransformer } from "@trpc/server";
 
 import type { Log } from "./log.ts";
@@ -92,8 +92,7 @@ const engineVerbs = [
 export function checkRaincheckOptions(options: unknown): void {
   if (typeof options !== "object" || options === null)
     throw new InvalidOption("options", options, "an object with at least engine and principal");
-  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
-  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", `one of ${knownOptions.join(", ")}`);
+  refuseUnknownOptions(options, knownOptions);
   const { engine, principal, capture, restore, transformer, log } = options as Record<string, unknown>;
   const isEngine =
     typeof engine === "object" && engine !== null && engineVerbs.every((verb) => typeof Reflect.get(engine, verb) === "function");

@@ -31,6 +31,8 @@ export interface DescribedError {
   readonly final: boolean;
   /** The delay that a `RetryError` asked for; `null`: the policy decides. */
   readonly retryAfterMs: number | null;
+  /** Why the delay of a `RetryError` could not be read, so that the policy decides: to be logged. Absent otherwise. */
+  readonly unreadableAfter?: Error;
   /** What the resolver threw, unwrapped from tRPC's error: for the policy's `retry.when` and for the log. */
   readonly thrown: unknown;
   /** `true` when `failure.message` hides the error: log `thrown` under `failure.errorId`. */

@@ -25,7 +25,8 @@ export interface CallToStart {
  * Starts a call by its path: runs the procedure with all its middleware and validation in async mode, so that it is accepted
  * where its resolver would have run.
  *
- * @throws whatever the procedure's middleware throws, and see `acceptCall`; a `StaleAttempt` as it is, for it is the attempt's own error.
+ * @throws whatever the procedure's middleware throws, and see `acceptCall`; as they are, not wrapped by tRPC, a `StaleAttempt`, for it is the
+ *   attempt's own error, and what the caller's own transaction threw, for it tells the caller whether to begin again.
  */
 export async function startCall(core: RaincheckCore, call: CallToStart): Promise<AcceptedCall> {
   const { procedure } = ownProcedure(core, await core.bound().require(call.path), call.path);
@@ -35,7 +36,8 @@ export async function startCall(core: RaincheckCore, call: CallToStart): Promise
     await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => call.input, signal: call.signal });
   } catch (error) {
     const cause = readSafely(error, "cause");
-    throw hasTag(cause, "StaleAttempt") ? cause : error;
+    const isWrapped = readSafely(error, "code") === "INTERNAL_SERVER_ERROR" && typeof cause === "object" && cause !== null;
+    throw hasTag(cause, "StaleAttempt") || (isWrapped && core.transactionErrors.has(cause)) ? cause : error;
   }
   if (intent.accepted !== null) return intent.accepted;
   throw new TRPCError({

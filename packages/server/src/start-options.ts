@@ -1,4 +1,4 @@
-import { InvalidOption, type Policy, type StartOptions, limits, toMs, wholeNumber } from "@raincheck/protocol";
+import { InvalidOption, type Policy, type StartOptions, limits, refuseUnknownOptions, toMs, wholeNumber } from "@raincheck/protocol";
 
 /** What {@link StartOptions} and the policy say together, in milliseconds. */
 export interface ResolvedStartOptions {
@@ -28,9 +28,7 @@ const knownOptions: readonly string[] = [
 export function resolveStartOptions(options: StartOptions, policy: Policy): ResolvedStartOptions {
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new InvalidOption("options", options, "an object of start options");
-  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
-  if (unknown !== undefined)
-    throw new InvalidOption(`options.${unknown.slice(0, 100)}`, "unknown option", `one of ${knownOptions.join(", ")}`);
+  refuseUnknownOptions(options, knownOptions, "options.");
   const delayMs = options.delay === undefined ? 0 : toMs(options.delay, "options.delay");
   const startByMs = options.startBy === undefined ? policy.startByMs : toMs(options.startBy, "options.startBy");
   const deadlineMs = options.deadline === undefined ? policy.deadlineMs : toMs(options.deadline, "options.deadline");

@@ -22,6 +22,11 @@ export function toTrpcError(error: unknown): unknown {
   if (hasTag(error, "EngineFull")) {
     return new TRPCError({ code: "TOO_MANY_REQUESTS", message: "No more calls can be accepted for now. Try again later.", cause: error });
   }
+  if (hasTag(error, "EngineUnavailable") && readSafely(error, "code") === "STOPPED") {
+    // Another process may take it; this one never will, and whoever calls from within it must know that.
+    const message = "The engine of this process was stopped, and takes no more calls. Another process may.";
+    return new TRPCError({ code: "SERVICE_UNAVAILABLE", message, cause: error });
+  }
   if (hasTag(error, "EngineUnavailable") || hasTag(error, "EngineSetupError")) {
     return new TRPCError({
       code: "SERVICE_UNAVAILABLE",

@@ -118,6 +118,28 @@ describe("an attempt that throws", () => {
     expect(seen).toEqual(["enough", "again"]);
   });
 
+  test("a retry.when that gives a promise counts as worth a retry, and is logged with the procedure's name", async () => {
+    const when = (() => Promise.reject(new Error("no is the answer"))) as never;
+    const run = () => Promise.reject(new Error("today not"));
+    await using under = await workerUnderTest({ procedures: { broken: { policy: { retry: { ...onceNoJitter.retry, when } }, run } } });
+    const id = await under.call("broken");
+    expect(await under.when(id, ({ seq }) => seq === 3)).toMatchObject({ state: "queued" });
+    expect(under.logged("retry-when-async")).toMatchObject([
+      { level: "warn", call: { id }, message: expect.stringContaining("retry.when of broken gave a promise") },
+    ]);
+  });
+
+  test("a RetryError whose wait cannot be read is retried by the policy, and is logged", async () => {
+    const run = () => Promise.reject(Object.assign(new Error("busy"), { _tag: "RetryError", after: "-5 seconds" }));
+    await using under = await workerUnderTest({ procedures: { broken: { policy: onceNoJitter, run } } });
+    const id = await under.call("broken");
+    expect(await under.when(id, ({ seq }) => seq === 3)).toMatchObject({ state: "queued" });
+    expect(under.logged("retry-after-unreadable")).toMatchObject([
+      { level: "warn", call: { id }, error: { message: expect.stringContaining(`"-5 seconds"`) } },
+    ]);
+    expect((await under.events(id)).at(-1)).toMatchObject({ type: "retrying", reason: "failed" });
+  });
+
   test("a retry.when that throws counts as worth a retry, and is logged", async () => {
     const when = () => {
       throw new Error("when is broken");

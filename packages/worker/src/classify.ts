@@ -19,6 +19,7 @@ import type { ClaimedCall, Settlement } from "@raincheck/engine";
 import { type Failure, type Policy, hasTag } from "@raincheck/protocol";
 import type { DescribedError, RaincheckRuntime } from "@raincheck/server";
 import * as Effect from "effect/Effect";
+import { askWhen } from "./ask-when.ts";
 import type { AttemptOutcome } from "./attempt-outcome.ts";
 import { retryDelayMs } from "./retry-schedule.ts";
 import type { AttemptEnd, EndFromOutside, RunningAttempt } from "./running-attempts.ts";
@@ -82,7 +83,8 @@ const classifyError = Effect.fnUntraced(function* (attempt: RunningAttempt, desc
     return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
   if (isOfLaterRelease(thrown) && handBacksOf(call) < laterReleaseTries)
     return verdict("handed-back", handedBack(yield* retryDelayMs(handBackDelays, handBacksOf(call) + 1)));
-  const worthRetrying = !final && (yield* askWhen(attempt, policy, thrown));
+  if (described.unreadableAfter !== undefined) yield* warnOfAfter(attempt, described.unreadableAfter);
+  const worthRetrying = !final && (yield* askWhen(attempt, policy.retry.when, thrown));
   const decided = worthRetrying
     ? yield* retryOrFail(call, policy, { outcome: "failed", failure, retryAfterMs })
     : verdict("failed", { type: "failed", failure });
@@ -103,23 +105,15 @@ export const retryOrFail = Effect.fnUntraced(function* (
   return { ...verdict(outcome, { type: "retrying", reason: outcome, failure, delayMs }), isRetryable: true };
 });
 
-const askWhen = Effect.fnUntraced(function* (attempt: RunningAttempt, policy: Policy, thrown: unknown) {
-  const { when } = policy.retry;
-  if (when === null) return true;
-  try {
-    return when(thrown);
-  } catch (error) {
-    // A retry too many costs an attempt; a retry too few would cost the call.
-    const telemetry = yield* Telemetry;
-    telemetry.log({
-      level: "warn",
-      event: "retry-when-threw",
-      message: "retry.when threw; the error counts as worth a retry.",
-      call: attempt.label,
-      error,
-    });
-    return true;
-  }
+const warnOfAfter = Effect.fnUntraced(function* (attempt: RunningAttempt, error: Error) {
+  const telemetry = yield* Telemetry;
+  telemetry.log({
+    level: "warn",
+    event: "retry-after-unreadable",
+    message: "The wait of a RetryError could not be read; the policy's delay is taken.",
+    call: attempt.label,
+    error,
+  });
 });
 
 const logFailure = Effect.fnUntraced(function* (attempt: RunningAttempt, described: DescribedError, decided: Verdict) {

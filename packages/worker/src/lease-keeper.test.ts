@@ -141,9 +141,27 @@ describe("a worker whose event loop was held", () => {
     expect(await run.aborted).toBe("lost");
     const again = await held.next();
     expect((await under.events(id)).filter(({ type }) => type === "retrying")).toMatchObject([{ reason: "lost", attempt: 1 }]);
-    expect(under.logged("event-loop-late")).toMatchObject([{ level: "warn", facts: { leaseMs: 4_000, paths: ["held"] } }]);
+    expect(under.logged("event-loop-late")).toMatchObject([
+      {
+        level: "warn",
+        message: expect.stringContaining("Running were: held.") as string,
+        facts: { leaseMs: 4_000, cpuMs: 10_000, paths: ["held"] },
+      },
+    ]);
     again.succeed("done");
     expect(await under.whenEnded(id)).toMatchObject({ state: "succeeded", attempt: 2 });
+  });
+
+  test("because the process was stopped is told so, and no resolver is blamed", async () => {
+    const held = new HeldProcedure();
+    await using under = await workerUnderTest({ lease: "4 seconds", procedures: { held } });
+    await under.call("held");
+    await held.next();
+    under.time.freeze(6_000, 15);
+    await under.time.advance(10);
+    expect(under.logged("event-loop-late")).toMatchObject([
+      { message: expect.stringMatching(/^The process stood still for \d+ ms and had 15 ms of CPU/) as string, facts: { cpuMs: 15 } },
+    ]);
   });
 
   test("is told of; one whose loop runs freely is not", async () => {

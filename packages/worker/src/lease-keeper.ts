@@ -7,7 +7,7 @@
  *   ask at once for that call, because it may have been cancelled. One request is in flight at a time; wakes that come meanwhile share
  *   the next. The worker's own writes wake it too, so a wake soon after one is answered a little later: see `echoMs`.
  * - **The watchdog** ends an attempt whose lease was last renewed so long ago, by the monotonic clock, that another worker may have
- *   the call soon. It also notices when it was itself late: then something has held the event loop. The engine's heartbeat, if it has
+ *   the call soon. It also notices when it was itself late: then something has held the event loop, or the process stood still. The engine's heartbeat, if it has
  *   one, has extended the leases meanwhile, from a thread of its own; the watchdog beats, so that the thread knows when to.
  *
  * The server is authoritative. What the watchdog does only saves work that nobody will take; the fence of every write is what keeps
@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect";
 import * as Latch from "effect/Latch";
 import type { AbandonedResolvers } from "./abandoned-resolvers.ts";
 import { EngineService } from "./engine-service.ts";
+import { CpuClock, whyLate } from "./late-loop.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 import type { RunningAttempt, RunningAttempts } from "./running-attempts.ts";
 import { Telemetry } from "./telemetry.ts";
@@ -55,6 +56,7 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
   const { leaseMs, running, abandoned, heartbeat, now } = options;
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
+  const cpu = yield* CpuClock;
   const intervalMs = leaseMs / 4;
   /** An attempt may be this long without a renewal: three requests fit in, and an eighth is left for the way. */
   const silenceMs = leaseMs - leaseMs / 8;
@@ -128,7 +130,7 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
   });
 
   let warnedOfLagAtMs = -Infinity;
-  const tellLag = (lagMs: number): void => {
+  const tellLag = (lagMs: number, cpuMs: number): void => {
     telemetry.showLag(lagMs);
     if (lagMs < lateMs || running.size === 0 || now() - warnedOfLagAtMs < lagWarningIntervalMs) return;
     warnedOfLagAtMs = now();
@@ -136,8 +138,8 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
     telemetry.log({
       level: "warn",
       event: "event-loop-late",
-      message: `Something held the event loop for ${Math.round(lagMs)} ms, while nothing else could run. Running were: ${namesOf(paths)}. Move what they compute to a worker thread.`,
-      facts: { lagMs: Math.round(lagMs), leaseMs, paths },
+      message: whyLate({ lagMs, cpuMs, paths }),
+      facts: { lagMs: Math.round(lagMs), cpuMs: Math.round(cpuMs), leaseMs, paths },
     });
   };
 
@@ -171,12 +173,13 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
     while (true) {
       const open = running.all().filter(({ isOpen, hasCommitted }) => isOpen && !hasCommitted);
       const dueMs = Math.min(now() + intervalMs, ...open.map(({ leaseFromMs }) => leaseFromMs + silenceMs));
+      const cpuBeforeMs = cpu();
       // At least a millisecond: rounding must not make this spin.
       yield* Effect.sleep(Math.max(1, dueMs - now()));
       const lagMs = Math.max(0, now() - dueMs);
       if (lagMs >= lateMs) takeHeartbeat();
       heartbeat.beat();
-      tellLag(lagMs);
+      tellLag(lagMs, cpu() - cpuBeforeMs);
       endOverdue(lagMs);
       abandoned.check();
     }
@@ -188,8 +191,3 @@ export const makeLeaseKeeper = Effect.fnUntraced(function* (options: LeaseKeeper
     ask: (attempt) => askAt(attempt, now()),
   } satisfies LeaseKeeper;
 });
-
-/** A few names for a sentence. */
-function namesOf(paths: readonly string[]): string {
-  return paths.length <= 5 ? paths.join(", ") : `${paths.slice(0, 5).join(", ")} and ${paths.length - 5} more`;
-}

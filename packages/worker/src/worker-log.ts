@@ -15,9 +15,12 @@ export type WorkerLogLevel = "debug" | "info" | "warn" | "error";
  * - `result-waiting` (warn): the ledger does not take the result; it is kept and tried again. `result-dropped` (error): the worker
  *   stopped, or the ledger refused it, before it was written.
  * - `retry-when-threw`: warn. The policy's `retry.when` threw; the error counted as worth a retry.
+ * - `retry-when-async`: warn. The policy's `retry.when` gave a promise; the error counted as worth a retry.
+ * - `retry-after-unreadable`: warn. A `RetryError` of another copy of the package asked for a wait that is no duration; the policy decided.
  * - `procedure-unknown`: warn, once a minute for each path.
  * - `resolver-abandoned` (warn), `resolver-returned` (info), `resolvers-too-many-abandoned` (error): resolvers that ignore their signal.
- * - `event-loop-late`: warn. Something held the event loop; the procedures that were running are named.
+ * - `event-loop-late`: warn. Something held the event loop, and the procedures that were running are named; or the process itself stood
+ *   still, which its CPU time tells.
  * - `fault`: error. A fault of the worker itself.
  */
 export type WorkerLogEvent =
@@ -33,6 +36,8 @@ export type WorkerLogEvent =
   | "result-waiting"
   | "result-dropped"
   | "retry-when-threw"
+  | "retry-when-async"
+  | "retry-after-unreadable"
   | "procedure-unknown"
   | "resolver-abandoned"
   | "resolver-returned"

@@ -42,7 +42,7 @@ describe("the options of a worker", () => {
     ["onError", { onError: true }, /Invalid onError/],
     ["raincheck", { raincheck: {} }, /Invalid raincheck: an object; expected what initRaincheck/],
     ["raincheck", { raincheck: undefined }, /Invalid raincheck: undefined/],
-    ["concurency", { concurency: 4 }, /Invalid concurency: "unknown option"; expected one of raincheck, concurrency/],
+    ["concurency", { concurency: 4 }, /^Unknown option concurency\. Did you mean concurrency\? Known are: raincheck, concurrency/],
   ])("are refused at once: %s", (option, given, message) => {
     const refuse = () => resolveWorkerOptions({ raincheck, ...given });
     expect(refuse).toThrow(message);

@@ -1,5 +1,5 @@
 import { hostname } from "node:os";
-import { type Duration, InvalidOption, queueName, toMs, wholeNumber } from "@raincheck/protocol";
+import { type Duration, InvalidOption, queueName, refuseUnknownOptions, toMs, wholeNumber } from "@raincheck/protocol";
 import type { RaincheckRuntime } from "@raincheck/server";
 import { type OnWorkerError, type WorkerLog, logToConsole } from "./worker-log.ts";
 
@@ -92,8 +92,7 @@ const knownOptions: readonly string[] = [
  */
 export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
   if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of options");
-  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
-  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", `one of ${knownOptions.join(", ")}`);
+  refuseUnknownOptions(options, knownOptions);
   const { raincheck, signals = workerDefaults.signals, log = logToConsole, onError } = options;
   const runtime = raincheck?.["~raincheck"];
   if (typeof runtime?.invoke !== "function") throw new InvalidOption("raincheck", raincheck, "what initRaincheck….create() returned");

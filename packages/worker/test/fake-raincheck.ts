@@ -63,7 +63,12 @@ function describe(error: unknown): DescribedError {
   if (hasTag(error, "RetryError")) {
     const after = "after" in error ? error.after : undefined;
     const failure: Failure = { code: "RETRY", message: error.message };
-    return { ...described, failure, retryAfterMs: after === undefined ? null : toMs(after as "1 second", "after") };
+    if (after === undefined) return { ...described, failure };
+    try {
+      return { ...described, failure, retryAfterMs: toMs(after as "1 second", "after") };
+    } catch (invalid) {
+      return { ...described, failure, unreadableAfter: invalid as Error };
+    }
   }
   return { ...described, failure: { code: "INTERNAL_SERVER_ERROR", message: "An unexpected error.", errorId: "e-1" }, hidden: true };
 }

@@ -3,6 +3,7 @@ import * as EffectClock from "effect/Clock";
 import * as Duration from "effect/Duration";
 import * as Effect from "effect/Effect";
 import * as Layer from "effect/Layer";
+import { CpuClock } from "../src/late-loop.ts";
 
 interface Timer {
   readonly atMs: number;
@@ -23,6 +24,7 @@ export async function settled(): Promise<void> {
  */
 export class VirtualTime {
   #nowMs = 1_000_000;
+  #cpuMs = 0;
   readonly #timers = new Set<Timer>();
 
   get nowMs(): number {
@@ -44,7 +46,7 @@ export class VirtualTime {
   /** For the worker. */
   get layer(): Layer.Layer<never> {
     const nanos = (): bigint => BigInt(Math.round(this.#nowMs * 1e6));
-    return Layer.succeed(EffectClock.Clock, {
+    const clock = Layer.succeed(EffectClock.Clock, {
       currentTimeMillisUnsafe: () => this.#nowMs,
       currentTimeMillis: Effect.sync(() => this.#nowMs),
       currentTimeNanosUnsafe: nanos,
@@ -57,11 +59,20 @@ export class VirtualTime {
           return Effect.sync(cancel);
         }),
     });
+    return Layer.merge(
+      clock,
+      Layer.succeed(CpuClock, () => this.#cpuMs),
+    );
   }
 
-  /** Lets time pass while nothing can happen: what a resolver that computes does to its process. What was due is late by then. */
-  freeze(ms: number): void {
+  /**
+   * Lets time pass while nothing can happen: what a resolver that computes does to its process. What was due is late by then.
+   *
+   * @param cpuMs the CPU time that the process has meanwhile. Default: all of it.
+   */
+  freeze(ms: number, cpuMs = ms): void {
     this.#nowMs += ms;
+    this.#cpuMs += cpuMs;
   }
 
   /** Moves the time, and at each moment on the way lets everything happen that is due then. */

@@ -12,13 +12,23 @@ import { withKysely } from "./with-kysely.ts";
 import { withPostgresJs } from "./with-postgres-js.ts";
 import { withPrisma } from "./with-prisma.ts";
 
-const libraries: readonly { name: string; open: OpenOrders; mend: RegExp }[] = [
-  { name: "postgres.js", open: withPostgresJs, mend: /sql\.begin\(/ },
-  { name: "Drizzle over postgres.js", open: withDrizzle, mend: /fromDrizzle\(tx, sql\)/ },
-  { name: "Drizzle over node-postgres", open: withDrizzleOverNodePg, mend: /fromDrizzle\(tx, sql\)/ },
-  { name: "Kysely", open: withKysely, mend: /fromKysely\(trx\)/ },
-  { name: "Knex", open: withKnex, mend: /fromKnex\(trx\)/ },
-  { name: "Prisma", open: withPrisma, mend: /fromPrisma\(tx\)/ },
+const libraries: readonly { name: string; open: OpenOrders; mend: RegExp; conflict: object }[] = [
+  { name: "postgres.js", open: withPostgresJs, mend: /sql\.begin\(/, conflict: { name: "PostgresError", code: "40001" } },
+  { name: "Drizzle over postgres.js", open: withDrizzle, mend: /fromDrizzle\(tx, sql\)/, conflict: { cause: { code: "40001" } } },
+  {
+    name: "Drizzle over node-postgres",
+    open: withDrizzleOverNodePg,
+    mend: /fromDrizzle\(tx, sql\)/,
+    conflict: { cause: { code: "40001" } },
+  },
+  { name: "Kysely", open: withKysely, mend: /fromKysely\(trx\)/, conflict: { code: "40001" } },
+  { name: "Knex", open: withKnex, mend: /fromKnex\(trx\)/, conflict: { code: "40001" } },
+  {
+    name: "Prisma",
+    open: withPrisma,
+    mend: /fromPrisma\(tx\)/,
+    conflict: { code: "P2010", message: expect.stringContaining("`40001`") as string },
+  },
 ];
 
 interface Running extends AsyncDisposable, Billing {
@@ -59,6 +69,11 @@ async function run(open: OpenOrders): Promise<Running> {
   };
 }
 
+/** Runs a statement of the application in its transaction. */
+function execute(transaction: CallerTransaction, text: string): Promise<unknown> {
+  return "executeSql" in transaction ? transaction.executeSql(text) : transaction.unsafe(text);
+}
+
 /** What breaks where somebody encodes it twice, splits it or takes it for a placeholder. */
 const awkward = {
   text: `'"\\ $1 $2 ? ?? \\? {1,2} :name @x %s ::text[] \n\t\u{1F600} ${"x".repeat(10_000)}`,
@@ -73,7 +88,7 @@ const awkward = {
   flag: false,
 };
 
-describe.each(libraries)("through $name", ({ open, mend }) => {
+describe.each(libraries)("through $name", ({ open, mend, conflict }) => {
   test("an order and its call come with one commit, and the call runs", async () => {
     await using shop = await run(open);
     await using _ = await shop.work();
@@ -158,6 +173,21 @@ describe.each(libraries)("through $name", ({ open, mend }) => {
     });
     expect(await shop.kept()).toEqual([3]);
     expect(await shop.calls()).toHaveLength(2);
+  });
+
+  test("a conflict is the library's own error, by which whoever repeats transactions knows it", async () => {
+    await using shop = await run(open);
+    const { raincheck, appRouter, orders } = shop;
+    const start = (transaction?: CallerTransaction) =>
+      raincheck.start(appRouter.billing.invoice, { id: 1 }, { ctx, idempotencyKey: "both", ...(transaction && { transaction }) });
+    const conflicting = orders.inTransaction(async ({ transaction }) => {
+      await execute(transaction, "set transaction isolation level repeatable read");
+      await execute(transaction, "select 1 as taken");
+      await start();
+      await start(transaction);
+    });
+    await expect(conflicting).rejects.toMatchObject(conflict);
+    await expect(conflicting).rejects.not.toMatchObject({ name: "TRPCError" });
   });
 
   test("calls of a procedure that runs one at a time all run", async () => {

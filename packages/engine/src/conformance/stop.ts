@@ -1,5 +1,6 @@
 import { hasTag } from "@raincheck/protocol";
 import { expect } from "vitest";
+import { EngineUnavailable } from "../engine-errors.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, outcomeOf } from "./trial.ts";
 
@@ -35,6 +36,31 @@ export const stopTheme = defineTheme("stop", {
       }
     },
     twin: engineThat("does not stop", () => ({ stop: async () => {} })),
+  },
+
+  "it says that it was stopped, not that it cannot be reached for now": {
+    async run(trial) {
+      await using own = await trial.makeOwn();
+      const { engine } = own;
+      await engine.stop();
+      const stopped = { error: { _tag: "EngineUnavailable", code: "STOPPED", name: "EngineStopped" } };
+      expect(await outcomeOf(engine.accept(trial.newCall()))).toMatchObject(stopped);
+      expect(await outcomeOf(engine.start())).toMatchObject(stopped);
+    },
+    twin: engineThat("takes its stop for an outage", (engine) => {
+      let isStopped = false;
+      const refuseStopped = (): void => {
+        if (isStopped) throw new EngineUnavailable("accept", new Error("ECONNREFUSED"));
+      };
+      return {
+        accept: async (call, options) => (refuseStopped(), await engine.accept(call, options)),
+        start: async () => (refuseStopped(), await engine.start()),
+        stop: () => {
+          isStopped = true;
+          return engine.stop();
+        },
+      };
+    }),
   },
 
   "who follows a call is woken, to find out that it has stopped": {

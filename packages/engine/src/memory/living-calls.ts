@@ -1,5 +1,5 @@
 import { isTerminal } from "@raincheck/protocol";
-import { EngineUnavailable } from "../engine-errors.ts";
+import { EngineStopped } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
 import { MemoryCall } from "./memory-call.ts";
@@ -41,7 +41,7 @@ export class LivingCalls {
 
   /** Begins a verb: nothing that time has done by now is still to be done. */
   enter(verb: string): Moment {
-    if (this.#isStopped) throw new EngineUnavailable(`${verb}: the engine was stopped`, undefined);
+    if (this.#isStopped) throw new EngineStopped(verb);
     const now = momentOf(this.#clock);
     this.#passTime(now);
     return now;

@@ -1,5 +1,5 @@
 /** The Postgres engine: ledger in our own tables, delivery by pg-boss, wakes by LISTEN/NOTIFY with a poll behind them. */
-import { InvalidOption, isCallId, wholeNumber } from "@raincheck/protocol";
+import { InvalidOption, isCallId, refuseUnknownOptions, wholeNumber } from "@raincheck/protocol";
 import type { TransactionSql } from "postgres";
 import type { DeliveryFactory } from "../delivery/delivery.ts";
 import { pgBoss } from "../delivery/pg-boss.ts";
@@ -83,8 +83,7 @@ const schemaPattern = /^[a-z_][a-z0-9_]{0,39}$/;
  */
 export function postgresEngine(options: PostgresEngineOptions = {}): Engine<TransactionSql, CallerTransaction> {
   const { schema = "raincheck", delivery = pgBoss(), migrate = true, listen = true, onError = () => undefined } = options;
-  const unknown = Object.keys(options).find((key) => !knownOptions.includes(key));
-  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", `one of ${knownOptions.join(", ")}`);
+  refuseUnknownOptions(options, knownOptions);
   if (!schemaPattern.test(schema))
     throw new InvalidOption("schema", schema, "1 to 40 lower-case letters, digits or '_', not beginning with a digit");
   const max = wholeNumber(options.max ?? 10, "max", { min: minConnections, max: 1_000 });

@@ -1,4 +1,4 @@
-import { EngineUnavailable } from "../engine-errors.ts";
+import { EngineStopped } from "../engine-errors.ts";
 
 /** Something that is opened at its first use, once, and closed once. */
 export interface StartOnce<TOpened> {
@@ -15,7 +15,7 @@ export function startOnce<TOpened extends { close(): Promise<void> }>(open: () =
 
   return {
     get() {
-      if (stopped !== null) return Promise.reject(new EngineUnavailable("it was stopped", null));
+      if (stopped !== null) return Promise.reject(new EngineStopped("open"));
       opening ??= open().catch((error: unknown) => {
         opening = null;
         throw error;
