@@ -3,8 +3,8 @@ import type { SimulationPlan } from "./run-simulation.ts";
 
 /** What the command line says. */
 export interface SimulateCommand extends SimulationPlan {
-  /** `"run"`: the product. `"mutants"`: faulty ones instead. */
-  readonly what: "run" | "mutants";
+  /** `"core"`: the core, in great numbers. `"system"`: client, server and workers too. `"mutants"`: faulty products instead. */
+  readonly what: "core" | "system" | "mutants";
   /** Where to write the report; null: nowhere. */
   readonly json: string | null;
 }
@@ -19,16 +19,19 @@ export function simulateCommand(args: readonly string[], anySeed: number): Simul
   const { values } = parseArgs({
     args: args.filter((arg) => arg !== "--"),
     options: {
-      steps: { type: "string", default: "1000000" },
+      steps: { type: "string" },
       seed: { type: "string", default: String(anySeed) },
       only: { type: "string" },
+      system: { type: "boolean", default: false },
       mutants: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
+  if (values.system && (values.mutants || values.only !== undefined)) throw new Error("--system goes with neither --mutants nor --only.");
+  const what = values.mutants ? "mutants" : values.system ? "system" : "core";
   return {
-    what: values.mutants ? "mutants" : "run",
-    steps: wholeNumber(values.steps, { name: "steps", least: 1, most: 1e12 }),
+    what,
+    steps: wholeNumber(values.steps ?? (what === "system" ? "5000" : "1000000"), { name: "steps", least: 1, most: 1e12 }),
     seed: wholeNumber(values.seed, { name: "seed", least: 0, most: 4_294_967_295 }),
     only: values.only === undefined ? null : values.only === "none" ? [] : values.only.split(",").flatMap(range),
     json: values.json ?? null,

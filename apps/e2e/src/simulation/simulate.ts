@@ -1,8 +1,9 @@
 /**
- * `npm run simulate -- [--steps N] [--seed S] [--json FILE]`: the core under a seeded simulation.
+ * `npm run simulate -- [--steps N] [--seed S] [--json FILE]`: the product under a seeded simulation.
  *
  * - `--only 3-5,9`: only these steps of the seed's world; what a failure tells to be run again.
- * - `--mutants`: simulates faulty cores instead, each of which must be caught within the steps.
+ * - `--system`: the whole system instead: the product's own client, server and worker, in virtual time and far fewer steps.
+ * - `--mutants`: simulates faulty products instead, each of which must be caught.
  *
  * The exit code is 1 when a promise was broken or a mutant was missed.
  */
@@ -10,44 +11,71 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { promisify } from "node:util";
-import { coreMutants } from "./mutants/core-mutants.ts";
-import { runCoreMutant } from "./mutants/run-core-mutant.ts";
-import { type SimulationFailure, type SimulationPlan, type SimulationReport, runSimulation, worldSteps } from "./run-simulation.ts";
+import { simulatedMutants } from "./mutants/mutants.ts";
+import { runMutant } from "./mutants/run-mutant.ts";
+import { type SimulationFailure, type SimulationPlan, type SimulationReport, runSimulation } from "./run-simulation.ts";
+import type { WorldFailure } from "./run-world.ts";
 import { simulateCommand } from "./simulate-command.ts";
+import { type SystemReport, runSystem } from "./system/run-system.ts";
 
 /** Steps of a failure that are shown; the report has all. */
 const shownSteps = 40;
 
 const command = simulateCommand(process.argv.slice(2), Math.floor(Math.random() * 2 ** 32));
 console.log(`  seed                        ${command.seed}`);
-const { report, ok } = command.what === "mutants" ? await mutants(command) : await simulation(command);
+const { report, ok } = await { core: simulateCore, system: simulateSystem, mutants: simulateMutants }[command.what](command);
 // Relative to where the command was typed; a script of the workspace runs elsewhere.
 if (command.json !== null) await writeFile(resolve(process.env["INIT_CWD"] ?? ".", command.json), `${JSON.stringify(report, null, 2)}\n`);
 process.exitCode = ok ? 0 : 1;
 
-async function simulation(plan: SimulationPlan): Promise<{ report: SimulationReport; ok: boolean }> {
+interface Simulated {
+  readonly report: object;
+  readonly ok: boolean;
+}
+
+async function simulateCore(plan: SimulationPlan): Promise<Simulated> {
   const report = await runSimulation(plan);
-  console.log(`  steps                       ${report.steps} in ${report.worlds} worlds, ${report.stepsPerSecond} a second`);
-  console.log(`  hash                        ${report.hash}`);
-  for (const [name, count] of Object.entries(report.happened)) console.log(`  ${name.padEnd(28)}${count}`);
-  if (report.failure !== null) await tell(report.failure);
+  printHappened(report, `${report.steps} in ${report.worlds} worlds`);
+  if (report.failure !== null) await tellShrunk(report.failure);
   return { report, ok: report.failure === null };
 }
 
-async function mutants({ seed, steps }: SimulationPlan): Promise<{ report: object; ok: boolean }> {
+async function simulateSystem({ seed, steps }: SimulationPlan): Promise<Simulated> {
+  const report = await runSystem({ seed, steps });
+  printHappened(report, `${report.steps}`);
+  if (report.failure !== null) {
+    await tell(report.failure, seed);
+    console.log(`\nTo see it again: npm run simulate -- --system --seed ${seed} --steps ${steps}`);
+  }
+  return { report, ok: report.failure === null };
+}
+
+async function simulateMutants({ seed }: SimulationPlan): Promise<Simulated> {
   const results = [];
-  for (const { name } of coreMutants) {
-    const failure = await runCoreMutant(name, { seed, worlds: Math.ceil(steps / worldSteps) });
+  for (const mutant of simulatedMutants) {
+    const failure = await runMutant(mutant, seed);
+    const { name, by } = mutant;
     console.log(`  ${failure === null ? "MISSED" : `caught by ${failure.invariant}`}: ${name}`);
-    results.push({ name, failure });
+    results.push({ name, by, failure });
   }
   return { report: { seed, mutants: results }, ok: results.every(({ failure }) => failure !== null) };
 }
 
-async function tell({ message, seed, step, trace, replay }: SimulationFailure): Promise<void> {
+function printHappened({ stepsPerSecond, hash, happened }: SimulationReport | SystemReport, steps: string): void {
+  console.log(`  steps                       ${steps}, ${stepsPerSecond} a second`);
+  console.log(`  hash                        ${hash}`);
+  for (const [name, count] of Object.entries(happened)) console.log(`  ${name.padEnd(28)}${count}`);
+}
+
+async function tell({ message, step }: WorldFailure, seed: number): Promise<void> {
   console.log(
     `\nBroken at commit ${await commit()}, seed ${seed}, ${step === null ? "when all was quiet again" : `step ${step}`}:\n  ${message}`,
   );
+}
+
+async function tellShrunk(failure: SimulationFailure): Promise<void> {
+  const { seed, trace, replay } = failure;
+  await tell(failure, seed);
   console.log(`\nThese ${trace.length} steps are enough:`);
   if (trace.length > shownSteps) console.log("  …");
   for (const line of trace.slice(-shownSteps)) console.log(`  ${line}`);

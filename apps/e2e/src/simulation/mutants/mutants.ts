@@ -1,9 +1,11 @@
-/** Ways in which the core could be wrong, each a small change of its source. The simulation is believed because it catches all. */
+/** Ways in which the product could be wrong, each a small change of its source. The simulation is believed because it catches all. */
 import type { SourcePatch } from "../../chaos/patch/source-patch.ts";
 
-/** A core with a fault. */
-export interface CoreMutant {
+/** A product with a fault. */
+export interface SimulatedMutant {
   readonly name: string;
+  /** Which simulation must catch it: of the core, or of the whole system. */
+  readonly by: "core" | "system";
   readonly patches: readonly SourcePatch[];
 }
 
@@ -11,14 +13,16 @@ const call = "packages/engine/src/memory/memory-call.ts";
 const ledger = "packages/engine/src/memory/memory-ledger.ts";
 const engine = "packages/engine/src/memory/memory-engine.ts";
 const state = "packages/protocol/src/call-state.ts";
+const follow = "packages/server/src/follow-calls.ts";
 
 function change(file: string, find: string, replace: string): SourcePatch {
   return { file, find, replace };
 }
 
 /** See the file's head. */
-export const coreMutants: readonly CoreMutant[] = [
+export const simulatedMutants: readonly SimulatedMutant[] = [
   {
+    by: "core",
     name: "a settle that is not fenced by its attempt",
     patches: [
       change(
@@ -29,6 +33,7 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a call that goes on after its end",
     patches: [
       change(state, `return state === "queued" || state === "running" ? event : null;`, `return state === null ? null : event;`),
@@ -36,14 +41,17 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "crashes that are not counted",
     patches: [change(call, "this.#crashes += 1;", "")],
   },
   {
+    by: "core",
     name: "a hand-back that costs an attempt",
     patches: [change(call, `if (settlement.reason !== "handed-back") this.#failures += 1;`, "this.#failures += 1;")],
   },
   {
+    by: "core",
     name: "idempotency keys that are ignored",
     patches: [
       change(
@@ -54,16 +62,19 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "an acceptance that is not looked for by its id",
     patches: [change(ledger, "return this.#calls.get(call.id) ?? (", "return (")],
   },
   {
+    by: "core",
     name: "a settle that does not know its repetition",
     patches: [
       change(call, "return this.events.some(({ seq: _seq, at: _at, ...body }) => JSON.stringify(body) === text);", "return text === null;"),
     ],
   },
   {
+    by: "core",
     name: "a lease that is not extended",
     patches: [
       change(
@@ -76,6 +87,7 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a deadline that spares what runs",
     patches: [
       change(call, `if (this.#deadlineMs <= now.ms) this`, `if (state === "queued" && this.#deadlineMs <= now.ms) this`),
@@ -87,6 +99,7 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a limit of the start that holds for later attempts",
     patches: [
       change(
@@ -97,10 +110,12 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a cancel that spares the children",
     patches: [change(engine, "      cancelChildren(call, now);\n", "")],
   },
   {
+    by: "core",
     name: "a timer that is not made again",
     patches: [
       change(
@@ -111,12 +126,14 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a page that begins one event too late",
     patches: [
       change(engine, "call.events.slice(from, from + eventsPerPage)", "call.events.slice(from === 0 ? 0 : from + 1, from + eventsPerPage)"),
     ],
   },
   {
+    by: "core",
     name: "a cancel that wakes nobody",
     patches: [
       change(
@@ -127,14 +144,73 @@ export const coreMutants: readonly CoreMutant[] = [
     ],
   },
   {
+    by: "core",
     name: "a place that is kept for an attempt that was lost",
     patches: [change(ledger, `else running.delete(call);`, `else if (call.folded.seq % 3 === 0) running.delete(call);`)],
   },
   {
+    by: "core",
     name: "a gap that is folded in",
     patches: [
       change(state, `if (event.seq !== seq + 1) throw`, `if (event.seq < seq) throw`),
       change(engine, "const from = Math.max(0, after);", "const from = Math.max(0, after > 3 ? after + 1 : after);"),
+    ],
+  },
+  {
+    by: "system",
+    name: "a client whose cursor does not move",
+    patches: [
+      change("packages/client/src/followed-call.ts", "      follower.cursor = event.seq;\n      if (event.type", "      if (event.type"),
+    ],
+  },
+  {
+    by: "system",
+    name: "a client that does not subscribe again",
+    patches: [change("packages/client/src/follow.ts", "    for (const call of calls) call.leaveWatch();\n", "")],
+  },
+  {
+    by: "system",
+    name: "a watch that forgets the wakes that come while it reads",
+    patches: [
+      change(follow, "for (const call of batch) changed.delete(call);", ""),
+      change(
+        follow,
+        "if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);",
+        "if (!hasMore(page, call)) changed.delete(call);",
+      ),
+    ],
+  },
+  {
+    by: "system",
+    name: "a worker that settles once and then takes its own fault for the attempt's",
+    patches: [
+      change(
+        "packages/worker/src/settle-attempt.ts",
+        `while: (fault) => fault._tag === "EngineUnavailable" || refusals < refusedTries }`,
+        `while: (fault) => fault._tag !== "EngineUnavailable" && refusals < refusedTries }`,
+      ),
+    ],
+  },
+  {
+    by: "system",
+    name: "a worker that renews no lease",
+    patches: [
+      change(
+        "packages/worker/src/lease-keeper.ts",
+        "const attempts = due.filter(({ hasCommitted }) => !hasCommitted);",
+        "const attempts = due.slice(due.length);",
+      ),
+    ],
+  },
+  {
+    by: "system",
+    name: "an outage that counts as the resolver's failure",
+    patches: [
+      change(
+        "packages/worker/src/classify.ts",
+        `if (described.ofEngine && hasTag(thrown, "EngineUnavailable"))`,
+        `if (described.ofEngine && hasTag(thrown, "EngineAway"))`,
+      ),
     ],
   },
 ];
