@@ -1,7 +1,7 @@
 import type { WorldFailure, WorldPlan } from "./run-world.ts";
 
 /** Runs that shrinking may cost. */
-const mostRuns = 500;
+const mostRuns = 2_000;
 
 /**
  * Leaves out steps for as long as the same promise is still broken: first halves, then ever smaller parts. A step's draw depends on its

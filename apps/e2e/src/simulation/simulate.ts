@@ -14,9 +14,8 @@ import { promisify } from "node:util";
 import { simulatedMutants } from "./mutants/mutants.ts";
 import { runMutant } from "./mutants/run-mutant.ts";
 import { type SimulationFailure, type SimulationPlan, type SimulationReport, runSimulation } from "./run-simulation.ts";
-import type { WorldFailure } from "./run-world.ts";
 import { simulateCommand } from "./simulate-command.ts";
-import { type SystemReport, runSystem } from "./system/run-system.ts";
+import { type SystemFailure, type SystemReport, runSystem } from "./system/run-system.ts";
 
 /** Steps of a failure that are shown; the report has all. */
 const shownSteps = 40;
@@ -35,17 +34,17 @@ interface Simulated {
 
 async function simulateCore(plan: SimulationPlan): Promise<Simulated> {
   const report = await runSimulation(plan);
-  printHappened(report, `${report.steps} in ${report.worlds} worlds`);
+  printHappened(report);
   if (report.failure !== null) await tellShrunk(report.failure);
   return { report, ok: report.failure === null };
 }
 
 async function simulateSystem({ seed, steps }: SimulationPlan): Promise<Simulated> {
   const report = await runSystem({ seed, steps });
-  printHappened(report, `${report.steps}`);
+  printHappened(report);
   if (report.failure !== null) {
-    await tell(report.failure, seed);
-    console.log(`\nTo see it again: npm run simulate -- --system --seed ${seed} --steps ${steps}`);
+    await tell(report.failure);
+    console.log(`\nTo see it again: ${report.failure.replay}`);
   }
   return { report, ok: report.failure === null };
 }
@@ -61,21 +60,21 @@ async function simulateMutants({ seed }: SimulationPlan): Promise<Simulated> {
   return { report: { seed, mutants: results }, ok: results.every(({ failure }) => failure !== null) };
 }
 
-function printHappened({ stepsPerSecond, hash, happened }: SimulationReport | SystemReport, steps: string): void {
-  console.log(`  steps                       ${steps}, ${stepsPerSecond} a second`);
+function printHappened({ steps, worlds, stepsPerSecond, hash, happened }: SimulationReport | SystemReport): void {
+  console.log(`  steps                       ${steps} in ${worlds} worlds, ${stepsPerSecond} a second`);
   console.log(`  hash                        ${hash}`);
   for (const [name, count] of Object.entries(happened)) console.log(`  ${name.padEnd(28)}${count}`);
 }
 
-async function tell({ message, step }: WorldFailure, seed: number): Promise<void> {
+async function tell({ message, step, seed }: SimulationFailure | SystemFailure): Promise<void> {
   console.log(
     `\nBroken at commit ${await commit()}, seed ${seed}, ${step === null ? "when all was quiet again" : `step ${step}`}:\n  ${message}`,
   );
 }
 
 async function tellShrunk(failure: SimulationFailure): Promise<void> {
-  const { seed, trace, replay } = failure;
-  await tell(failure, seed);
+  const { trace, replay } = failure;
+  await tell(failure);
   console.log(`\nThese ${trace.length} steps are enough:`);
   if (trace.length > shownSteps) console.log("  …");
   for (const line of trace.slice(-shownSteps)) console.log(`  ${line}`);

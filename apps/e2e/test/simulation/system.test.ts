@@ -24,14 +24,13 @@ async function simulateSystem(seed: number, steps: number): Promise<SystemReport
 
 describe("the whole system under simulation", () => {
   test("keeps every promise, and everything that is to happen has", async () => {
-    const reports = [await simulateSystem(1, 1_500), await simulateSystem(3, 1_500)];
-    for (const { failure } of reports) expect(failure).toBeNull();
-    const names = Object.keys(reports[0]!.happened) as (keyof SystemReport["happened"])[];
-    expect(names.filter((name) => reports.every(({ happened }) => happened[name] === 0))).toEqual([]);
+    const { failure, happened } = await simulateSystem(1, 2_400);
+    expect(failure).toBeNull();
+    expect(Object.entries(happened).filter(([, count]) => count === 0)).toEqual([]);
   });
 
   test("repeats itself: the same seed is the same history, another seed another", async () => {
-    const [one, again, other] = [await simulateSystem(7, 200), await simulateSystem(7, 200), await simulateSystem(8, 200)];
+    const [one, again, other] = [await simulateSystem(7, 150), await simulateSystem(7, 150), await simulateSystem(8, 150)];
     expect({ ...again, stepsPerSecond: 0 }).toEqual({ ...one, stepsPerSecond: 0 });
     expect(other.hash).not.toBe(one.hash);
   });

@@ -33,6 +33,8 @@ export class ExpectedCall {
   readonly due: EventBody[] = [{ type: "queued" }];
   /** Events of the log, as they were found. */
   readonly log: StoredEvent[] = [];
+  /** The latest progress of the attempt that runs, or ran last. */
+  #progress: string | null = null;
   /** What attempts were settled with that have ended. */
   readonly #settlements = new Map<number, string>();
 
@@ -86,10 +88,13 @@ export class ExpectedCall {
     this.state = "running";
     this.attempt += 1;
     this.leaseEndsMs = nowMs + leaseMs;
+    this.#progress = null;
     this.due.push({ type: "started", attempt: this.attempt });
   }
 
   report(value: string): void {
+    if (value === this.#progress) return;
+    this.#progress = value;
     this.due.push({ type: "progress", attempt: this.attempt, value });
   }
 
@@ -126,12 +131,11 @@ export class ExpectedCall {
   /** What a read must show, as far as it follows from the call's history. */
   record(): Pick<CallRecord, "state" | "seq" | "attempt" | "output" | "failure" | "cancelReason" | "progress"> {
     const end = this.end;
-    const last = this.log.findLast(({ type }) => type === "progress" || type === "started");
     return {
       state: this.state,
       seq: this.log.length,
       attempt: this.attempt,
-      progress: last?.type === "progress" ? last.value : null,
+      progress: this.#progress,
       output: end?.type === "succeeded" ? end.output : null,
       failure: end?.type === "failed" || end?.type === "expired" ? end.failure : null,
       cancelReason: end?.type === "cancelled" ? end.reason : null,

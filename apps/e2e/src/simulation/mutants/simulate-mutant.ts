@@ -25,6 +25,5 @@ async function inCore(): Promise<MutantFailure | null> {
 
 async function inSystem(): Promise<MutantFailure | null> {
   const { runSystem } = await import("../system/run-system.ts");
-  const { failure } = await runSystem({ seed, steps });
-  return failure === null ? null : { ...failure, seed };
+  return (await runSystem({ seed, steps })).failure;
 }

@@ -36,7 +36,7 @@ export class FaultyTransport {
 
   /** Cuts every subscription that is open. */
   cut(): void {
-    for (const cutOne of [...this.#subscriptions]) {
+    for (const cutOne of Array.from(this.#subscriptions)) {
       this.#tally.subscriptionCut += 1;
       cutOne(this.#random.weighted({ lost: 1, ended: 1, resumed: 2 }));
     }
