@@ -26,6 +26,8 @@ export const tallied = [
   "leaseRefused",
   "poisoned",
   "handedBack",
+  "vouchedFor",
+  "unknownProcedure",
   "succeeded",
   "failed",
   "cancelled",

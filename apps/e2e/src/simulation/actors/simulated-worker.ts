@@ -1,8 +1,8 @@
-import type { AttemptRef, ClaimedCall, Settlement } from "@raincheck/engine";
+import type { AttemptRef, ClaimedCall, Settlement, Withheld } from "@raincheck/engine";
 import type { Random } from "../../chaos/random.ts";
 import type { Answer } from "../faulty-link.ts";
 import { Actor } from "./actor.ts";
-import { drawCall } from "./draw-call.ts";
+import { drawCall, policies } from "./draw-call.ts";
 import { drawSettlement } from "./draw-settlement.ts";
 
 interface Run {
@@ -16,6 +16,8 @@ interface Run {
 
 const leaseMs = 2_000;
 const slots = 3;
+const giveUpAfterMs = 4_000;
+const paths = Object.keys(policies);
 
 /**
  * Claims, extends, reports and settles, as the engine's port asks of a worker. It is a careless one: it goes on with attempts that it was
@@ -25,6 +27,11 @@ export class SimulatedWorker extends Actor {
   #runs: Run[] = [];
   #isClaiming = false;
   #isExtending = false;
+  /** The procedures of this life that it has not, and those that fail, of which it takes one at a claim. */
+  #lacks: readonly string[] = [];
+  #fails: readonly string[] = [];
+  /** Those of the lacking ones that it knows of: it has met a call of them. */
+  readonly #met = new Set<string>();
 
   override get isDone(): boolean {
     return this.#runs.length === 0;
@@ -44,6 +51,8 @@ export class SimulatedWorker extends Actor {
       report: weight(fresh.length > 0 && !isQuiet, 1.5),
       startChild: weight(idle.length > 0 && !isQuiet, 1.2),
       drain: weight(fresh.length > 1 && !isQuiet, 0.15),
+      vouch: weight(!isQuiet, 0.3),
+      deploy: weight(!isQuiet && this.#runs.length === 0, 0.3),
     });
     switch (what) {
       case "nothing":
@@ -58,6 +67,10 @@ export class SimulatedWorker extends Actor {
         return this.#report(random.pick(fresh), random);
       case "startChild":
         return this.#startChild(random.pick(idle), random);
+      case "vouch":
+        return this.#vouch();
+      case "deploy":
+        return this.#deploy(random);
       case "drain":
         for (const run of fresh) {
           run.end = { type: "retrying", reason: "handed-back", failure: null, delayMs: 0 };
@@ -72,6 +85,32 @@ export class SimulatedWorker extends Actor {
   protected override forget(): void {
     this.#runs = [];
     this.#isClaiming = this.#isExtending = false;
+    this.#lacks = this.#fails = [];
+    this.#met.clear();
+  }
+
+  /** Goes on as another release: it may lack a procedure, and another may fail. */
+  #deploy(random: Random): void {
+    this.#lacks = random.chance(0.5) ? [random.pick(paths)] : [];
+    this.#fails = random.chance(0.3) ? [random.pick(paths)] : [];
+    this.#met.clear();
+  }
+
+  #withheld(): readonly Withheld[] {
+    const lacking = Array.from(this.#met, (path) => ({ path, places: 0, giveUpAfterMs }));
+    const failing = this.#fails.filter((path) => !this.#met.has(path)).map((path) => ({ path, places: 1, giveUpAfterMs: null }));
+    return this.stage.isQuiet ? [] : [...lacking, ...failing];
+  }
+
+  #vouch(): void {
+    const { engine, link } = this.stage;
+    const known = paths.filter((path) => !this.#lacks.includes(path));
+    link.send({
+      life: this.life,
+      name: `${this.name} vouch`,
+      ask: () => engine.vouch(["default", "other"], known, giveUpAfterMs),
+      receive: () => undefined,
+    });
   }
 
   #claim(random: Random): void {
@@ -79,10 +118,11 @@ export class SimulatedWorker extends Actor {
     const { engine, link } = this.stage;
     const queues = random.chance(0.7) || this.stage.isQuiet ? ["default", "other"] : ["default"];
     const limit = slots - this.#runs.length;
+    const withheld = this.#withheld();
     link.send({
       life: this.life,
       name: `${this.name} claim`,
-      ask: () => engine.claim({ worker: this.name, queues, limit, leaseMs }),
+      ask: () => engine.claim({ worker: this.name, queues, limit, leaseMs, withheld }),
       receive: (answer) => {
         this.#isClaiming = false;
         if (answer.type !== "value") return;
@@ -136,6 +176,10 @@ export class SimulatedWorker extends Actor {
 
   #settle(run: Run, random: Random): void {
     const { engine, link, witness } = this.stage;
+    if (run.end === null && this.#lacks.includes(run.call.path) && !this.stage.isQuiet) {
+      this.#met.add(run.call.path);
+      run.end = { type: "unknown", giveUpAfterMs };
+    }
     if (run.end === null) {
       run.end = drawSettlement(run.call, random);
       run.commits = run.end.type === "succeeded" && random.chance(0.3);

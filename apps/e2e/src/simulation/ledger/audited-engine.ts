@@ -83,6 +83,15 @@ export class AuditedEngine {
     return claimed;
   }
 
+  async vouch(queues: readonly string[], paths: readonly string[], giveUpAfterMs: number): Promise<void> {
+    for (const call of this.#expected.open) {
+      if (!call.isAside || !queues.includes(call.given.queue) || !paths.includes(call.given.path)) continue;
+      call.vouch(giveUpAfterMs, this.#clock.nowMs);
+      this.#tally.vouchedFor += 1;
+    }
+    await this.#answered(this.#engine.vouch({ queues, knows: async (path) => paths.includes(path), giveUpAfterMs }), "I4");
+  }
+
   async extend(attempts: readonly AttemptRef[], leaseMs: number): Promise<readonly LostAttempt[]> {
     const nowMs = this.#clock.nowMs;
     const expected = attempts.flatMap(({ id, attempt }): LostAttempt[] => {
@@ -112,6 +121,8 @@ export class AuditedEngine {
     const held = this.#held(attempt);
     const wasSettled = this.#expected.find(attempt.id, nowMs)?.wasSettled(attempt, settlement) === true;
     held?.settle(settlement, nowMs);
+    // One that was aside before may have waited long enough already: whoever looks at it next gives it up.
+    held?.passTime(nowMs, true);
     if (held === null && wasSettled) this.#tally.settleRepeated += 1;
     else if (held === null) this.#tally.fencedSettle += 1;
     const result = await this.#answered(this.#engine.settle(attempt, settlement), "I4");
@@ -255,6 +266,7 @@ export class AuditedEngine {
         break;
       case "failed":
         if (body.failure.code === "POISON") tally.poisoned += 1;
+        else if (body.failure.code === "UNKNOWN_PROCEDURE") tally.unknownProcedure += 1;
         else tally.failed += 1;
         break;
       case "expired":

@@ -28,6 +28,10 @@ export class ExpectedCall {
   readonly effects = { done: 0, expected: 0 };
   runnableMs: number;
   leaseEndsMs = Infinity;
+  /** The attempt after which it was set aside; `null`: never. */
+  asideAttempt: number | null = null;
+  /** When it fails for want of a worker that has its procedure, if it is aside. */
+  giveUpMs = Infinity;
   endedMs = Infinity;
   /** Events that the log must have, and that were not looked up yet. */
   readonly due: EventBody[] = [{ type: "queued" }];
@@ -58,6 +62,11 @@ export class ExpectedCall {
     return this.isOpen ? null : (this.log.at(-1) ?? null);
   }
 
+  /** Whether it waits for a worker that does not withhold its procedure. */
+  get isAside(): boolean {
+    return this.state === "queued" && this.asideAttempt === this.attempt;
+  }
+
   isHeldBy({ attempt }: AttemptRef): boolean {
     return this.state === "running" && this.attempt === attempt;
   }
@@ -75,12 +84,13 @@ export class ExpectedCall {
     while (this.isOpen) {
       const startByMs = this.attempt === 0 ? this.startByMs : Infinity;
       const leaseEndsMs = this.state === "running" ? this.leaseEndsMs : Infinity;
-      const dueMs = Math.min(this.deadlineMs, startByMs, leaseEndsMs);
+      const dueMs = Math.min(this.deadlineMs, startByMs, leaseEndsMs, this.isAside ? this.giveUpMs : Infinity);
       if (dueMs > nowMs) return;
       const atMs = isLate ? nowMs : dueMs;
       if (this.deadlineMs <= atMs) this.#expire("DEADLINE_PASSED", "The call did not end before its deadline.", atMs);
       else if (startByMs <= atMs) this.#expire("START_BY_PASSED", "No worker began the call in time.", atMs);
-      else this.#lose(atMs);
+      else if (leaseEndsMs <= atMs) this.#lose(atMs);
+      else this.#giveUp(atMs);
     }
   }
 
@@ -90,6 +100,19 @@ export class ExpectedCall {
     this.leaseEndsMs = nowMs + leaseMs;
     this.#progress = null;
     this.due.push({ type: "started", attempt: this.attempt });
+  }
+
+  /** A worker without its procedure has come upon it, or one that takes no more of it for now (`null`). */
+  setAside(giveUpAfterMs: number | null, nowMs: number): void {
+    const isCounted = this.isAside && this.giveUpMs !== Infinity;
+    if (giveUpAfterMs === null) this.giveUpMs = Infinity;
+    else if (!isCounted) this.giveUpMs = nowMs + giveUpAfterMs;
+    this.asideAttempt = this.attempt;
+  }
+
+  /** A worker has its procedure, though no slot for it. */
+  vouch(giveUpAfterMs: number, nowMs: number): void {
+    if (this.giveUpMs !== Infinity) this.giveUpMs = nowMs + giveUpAfterMs;
   }
 
   report(value: string): void {
@@ -112,8 +135,13 @@ export class ExpectedCall {
         else this.failures += 1;
         return this.#queueAgain({ type: "retrying", attempt, reason, failure, delayMs }, nowMs);
       }
-      case "unknown":
-        throw new Error("The simulated workers have every procedure.");
+      case "unknown": {
+        // The wait is counted from the first worker without the procedure, though it was claimed by another such meanwhile.
+        if (this.asideAttempt !== attempt - 1 || this.giveUpMs === Infinity) this.giveUpMs = nowMs + settlement.giveUpAfterMs;
+        this.asideAttempt = attempt;
+        this.handBacks += 1;
+        return this.#queueAgain({ type: "retrying", attempt, reason: "handed-back", failure: null, delayMs: 0 }, nowMs);
+      }
       default:
         return settlement satisfies never;
     }
@@ -150,6 +178,11 @@ export class ExpectedCall {
     }
     const message = `The worker died, or fell silent, in ${crashes} attempts.`;
     this.#endAs("failed", { type: "failed", attempt, failure: { code: "POISON", message } }, nowMs);
+  }
+
+  #giveUp(nowMs: number): void {
+    const message = `No worker of the queue ${this.given.queue} has the procedure ${this.given.path}.`;
+    this.#endAs("failed", { type: "failed", attempt: this.attempt, failure: { code: "UNKNOWN_PROCEDURE", message } }, nowMs);
   }
 
   #expire(code: string, message: string, nowMs: number): void {

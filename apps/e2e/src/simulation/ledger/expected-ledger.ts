@@ -1,4 +1,4 @@
-import type { Acceptance, NewCall } from "@raincheck/engine";
+import type { Acceptance, ClaimRequest, NewCall } from "@raincheck/engine";
 import { ExpectedCall } from "./expected-call.ts";
 
 /** How an acceptance must be answered. */
@@ -56,17 +56,26 @@ export class ExpectedLedger {
     return { type: "answered", call, acceptance: { id: given.id, state: "queued", created: true } };
   }
 
-  /** The calls that a claim must take, in its order. */
-  claim(request: { readonly queues: readonly string[]; readonly limit: number; readonly leaseMs: number }, nowMs: number): ExpectedCall[] {
+  /** The calls that a claim must take, in its order. Those of withheld procedures that it comes upon are set aside. */
+  claim({ queues, limit, leaseMs, withheld = [] }: ClaimRequest, nowMs: number): ExpectedCall[] {
     const claimed: ExpectedCall[] = [];
-    while (claimed.length < request.limit && this.#count("running") < this.#limits.concurrency) {
+    const places = new Map(withheld.map((one) => [one.path, one.places]));
+    while (claimed.length < limit && this.#count("running") < this.#limits.concurrency) {
       let first: ExpectedCall | undefined;
       for (const call of this.open) {
-        if (call.state !== "queued" || call.runnableMs > nowMs || !request.queues.includes(call.given.queue)) continue;
+        if (call.state !== "queued" || call.runnableMs > nowMs || !queues.includes(call.given.queue)) continue;
+        if (call.isAside && places.get(call.given.path) === 0) continue;
         if ((first === undefined || isBefore(call, first)) && this.#hasRoom(call)) first = call;
       }
       if (first === undefined) break;
-      first.claim(request.leaseMs, nowMs);
+      const { path } = first.given;
+      const left = places.get(path);
+      if (left === 0) {
+        first.setAside(withheld.find((one) => one.path === path)?.giveUpAfterMs ?? null, nowMs);
+        continue;
+      }
+      if (left !== undefined) places.set(path, left - 1);
+      first.claim(leaseMs, nowMs);
       claimed.push(first);
     }
     return claimed;

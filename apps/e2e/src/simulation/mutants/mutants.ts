@@ -157,6 +157,11 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     ],
   },
   {
+    by: "core",
+    name: "a worker that vouches for nothing",
+    patches: [change(call, "if (this.#giveUpMs !== Infinity) this.#giveUpMs = now.ms + giveUpAfterMs;", "")],
+  },
+  {
     by: "system",
     name: "a client whose cursor does not move",
     patches: [
