@@ -1,3 +1,5 @@
+import { hasTag } from "@raincheck/protocol";
+
 /** Thrown at the first moment at which the product has not done what it promises. */
 export class BrokenPromise extends Error {
   readonly _tag = "BrokenPromise";
@@ -19,4 +21,10 @@ export class BrokenPromise extends Error {
  */
 export function promised(holds: boolean, invariant: string, message: () => string): asserts holds {
   if (!holds) throw new BrokenPromise(invariant, message());
+}
+
+/** Which promise an error says to be broken. One that nobody has foreseen breaks L6, and is told with its seed like any other. */
+export function brokenBy(error: unknown): Pick<BrokenPromise, "invariant" | "message"> {
+  if (hasTag(error, "BrokenPromise") && "invariant" in error) return { invariant: String(error.invariant), message: error.message };
+  return { invariant: "L6", message: `L6: ${error instanceof Error ? error.stack : String(error)}` };
 }

@@ -1,5 +1,4 @@
-import { hasTag } from "@raincheck/protocol";
-import type { BrokenPromise } from "./broken-promise.ts";
+import { brokenBy } from "./broken-promise.ts";
 import type { Tally } from "./tally.ts";
 import { World } from "./world.ts";
 
@@ -44,8 +43,6 @@ export async function runWorld({ seed, steps, tell }: WorldPlan): Promise<WorldR
     await world.end();
     return result(null);
   } catch (error) {
-    if (!hasTag(error, "BrokenPromise")) throw error;
-    const { invariant, message } = error as unknown as BrokenPromise;
-    return result({ invariant, message, step: current });
+    return result({ ...brokenBy(error), step: current });
   }
 }

@@ -19,21 +19,12 @@ import {
 } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
 import { BrokenPromise, promised } from "../broken-promise.ts";
-import type { HistoryHash } from "../history-hash.ts";
 import type { Tally } from "../tally.ts";
 import type { VirtualClock } from "../virtual-clock.ts";
-import type { EventBody, ExpectedCall } from "./expected-call.ts";
+import type { ExpectedCall } from "./expected-call.ts";
 import type { ExpectedLedger } from "./expected-ledger.ts";
-import { WakeAudit } from "./wake-audit.ts";
-
-/** What an {@link AuditedEngine} is made of. */
-export interface AuditedEngineParts {
-  readonly engine: Engine;
-  readonly expected: ExpectedLedger;
-  readonly clock: VirtualClock;
-  readonly tally: Tally;
-  readonly hash: HistoryHash;
-}
+import { type AuditParts, LogAudit } from "./log-audit.ts";
+import { same } from "./same.ts";
 
 /** See the file's head. A verb rejects with a `BrokenPromise`, or with what the engine was right to refuse with. */
 export class AuditedEngine {
@@ -41,16 +32,15 @@ export class AuditedEngine {
   readonly #expected: ExpectedLedger;
   readonly #clock: VirtualClock;
   readonly #tally: Tally;
-  readonly #hash: HistoryHash;
-  readonly #wakes: WakeAudit;
+  readonly #logs: LogAudit;
 
-  constructor({ engine, expected, clock, tally, hash }: AuditedEngineParts) {
+  constructor(parts: AuditParts) {
+    const { engine, expected, clock, tally } = parts;
     this.#engine = engine;
     this.#expected = expected;
     this.#clock = clock;
     this.#tally = tally;
-    this.#hash = hash;
-    this.#wakes = new WakeAudit(engine);
+    this.#logs = new LogAudit(parts);
   }
 
   async accept(given: NewCall): Promise<Acceptance> {
@@ -66,7 +56,7 @@ export class AuditedEngine {
     if (acceptance.created) this.#tally.accepted += 1;
     else this.#tally.sameCallAgain += 1;
     same(answer, acceptance, { invariant: "I10", subject: `the acceptance of ${given.id}` });
-    await this.#audit([call]);
+    await this.#logs.audit([call]);
     return answer;
   }
 
@@ -79,7 +69,7 @@ export class AuditedEngine {
       expected.map((call) => [call.given.id, call.attempt, call.failures, call.given.input, deadlineIn(call, nowMs)]),
       { invariant: "I4", subject: "a claim" },
     );
-    await this.#audit(expected);
+    await this.#logs.audit(expected);
     return claimed;
   }
 
@@ -112,7 +102,7 @@ export class AuditedEngine {
     if (call === null) this.#tally.fencedReport += 1;
     const result = await this.#answered(this.#engine.report(attempt, progress), "I4");
     same(result, call === null ? "stale" : "settled", { invariant: "I4", subject: `a report of ${nameOf(attempt)}` });
-    await this.#audit(this.#found(attempt.id));
+    await this.#logs.audit(this.#found(attempt.id));
     return result;
   }
 
@@ -128,7 +118,7 @@ export class AuditedEngine {
     const result = await this.#answered(this.#engine.settle(attempt, settlement), "I4");
     const expected = held !== null || wasSettled ? "settled" : "stale";
     same(result, expected, { invariant: "I4", subject: `the settle of ${nameOf(attempt)} as ${settlement.type}` });
-    await this.#audit(this.#found(attempt.id));
+    await this.#logs.audit(this.#found(attempt.id));
     return result;
   }
 
@@ -146,7 +136,7 @@ export class AuditedEngine {
     await this.#answered(act, "I4");
     held.effects.expected += 1;
     held.settle({ type: "succeeded", output }, this.#clock.nowMs);
-    await this.#audit([held]);
+    await this.#logs.audit([held]);
   }
 
   async cancel(id: string, principal: string | null, reason: string): Promise<Cancellation | null> {
@@ -162,7 +152,7 @@ export class AuditedEngine {
       invariant: "I7",
       subject: `the cancel of ${id}`,
     });
-    await this.#audit(ended);
+    await this.#logs.audit(ended);
     return answer;
   }
 
@@ -194,14 +184,14 @@ export class AuditedEngine {
 
   /** See `Engine.subscribe`. Whoever is subscribed is owed a wake at each change. */
   subscribe(id: string, wake: () => void): () => void {
-    return this.#wakes.subscribe(id, wake);
+    return this.#logs.wakes.subscribe(id, wake);
   }
 
   /** The time has moved. `isLate`: no timer has fired since. */
   async timeMoved(isLate: boolean): Promise<void> {
     for (const call of this.#expected.open) call.passTime(this.#clock.nowMs, isLate);
     // What had nothing due is read with its next event, or at the end: an event too many is found then.
-    await this.#audit(Array.from(this.#expected.open).filter(({ due }) => due.length > 0));
+    await this.#logs.audit(Array.from(this.#expected.open).filter(({ due }) => due.length > 0));
   }
 
   /** Holds the whole log of every call against what was seen of it, for what has ended must not have changed. */
@@ -222,63 +212,6 @@ export class AuditedEngine {
   #found(id: string): readonly ExpectedCall[] {
     const call = this.#expected.find(id, this.#clock.nowMs);
     return call === undefined ? [] : [call];
-  }
-
-  /** Reads what is new in the logs of these calls: it must be what was expected, to the last event. */
-  async #audit(calls: readonly ExpectedCall[]): Promise<void> {
-    for (const call of calls) {
-      if (!call.isOpen) this.#expected.open.delete(call);
-      if (call.isKept(this.#clock.nowMs)) await this.#readLog(call);
-      // Its end and its removal were due in one move of the time: nobody has seen either.
-      else call.due.length = 0;
-    }
-    await this.#wakes.settle();
-  }
-
-  async #readLog(call: ExpectedCall): Promise<void> {
-    const { id, principal } = call.given;
-    const page = await this.#answered(this.#engine.events(id, call.log.length, { principal }), "I5");
-    promised(page !== null, "I1", () => `${id}, which is to be kept, is gone`);
-    if (page.events.length !== call.due.length) {
-      throw new BrokenPromise(
-        invariantOf(call),
-        `${id} has the new events ${JSON.stringify(page.events)}, expected were ${JSON.stringify(call.due)}`,
-      );
-    }
-    for (const event of page.events) {
-      const { seq, at, ...body } = event;
-      same(seq, call.log.length + 1, { invariant: "I5", subject: `the number of the ${body.type} event of ${id}` });
-      same(body, call.due.shift(), { invariant: "I5", subject: `event ${seq} of ${id}` });
-      promised(at >= (call.log.at(-1)?.at ?? ""), "I5", () => `event ${seq} of ${id} is dated before its predecessor`);
-      call.log.push(event);
-      this.#count(body);
-      this.#hash.add(`${id} ${seq} ${body.type}`);
-      this.#wakes.owe(id);
-    }
-  }
-
-  #count(body: EventBody): void {
-    const tally = this.#tally;
-    switch (body.type) {
-      case "retrying":
-        if (body.reason === "lost") tally.leaseLost += 1;
-        if (body.reason === "handed-back") tally.handedBack += 1;
-        break;
-      case "failed":
-        if (body.failure.code === "POISON") tally.poisoned += 1;
-        else if (body.failure.code === "UNKNOWN_PROCEDURE") tally.unknownProcedure += 1;
-        else tally.failed += 1;
-        break;
-      case "expired":
-        if (body.failure.code === "DEADLINE_PASSED") tally.deadlinePassed += 1;
-        else tally.startByPassed += 1;
-        break;
-      case "succeeded":
-      case "cancelled":
-        tally[body.type] += 1;
-        break;
-      default:
-    }
   }
 
   /** What a verb answers; that it throws is a broken promise. */
@@ -312,16 +245,4 @@ function lossOf(call: ExpectedCall | undefined, attempt: number): LostAttempt["r
 
 function nameOf({ id, attempt }: AttemptRef): string {
   return `attempt ${attempt} of ${id}`;
-}
-
-/** Which promise a log of the wrong length breaks. */
-function invariantOf({ isOpen, due }: ExpectedCall): string {
-  if (due.length > 0) return "I5";
-  return isOpen ? "I4" : "I2";
-}
-
-function same(actual: unknown, expected: unknown, { invariant, subject }: { invariant: string; subject: string }): void {
-  if (actual === expected) return;
-  const [told, wanted] = [JSON.stringify(actual), JSON.stringify(expected)];
-  promised(told === wanted, invariant, () => `${subject}: ${told}, expected was ${wanted}`);
 }

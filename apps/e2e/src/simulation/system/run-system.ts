@@ -1,6 +1,5 @@
-import { hasTag } from "@raincheck/protocol";
 import { randomOf } from "../../chaos/random.ts";
-import type { BrokenPromise } from "../broken-promise.ts";
+import { brokenBy } from "../broken-promise.ts";
 import { HistoryHash } from "../history-hash.ts";
 import type { WorldFailure } from "../run-world.ts";
 import { VirtualClock } from "../virtual-clock.ts";
@@ -67,8 +66,6 @@ async function runSystemWorld(seed: number, steps: number): Promise<{ hash: stri
     await world.end();
     return result(null);
   } catch (error) {
-    if (!hasTag(error, "BrokenPromise")) throw error;
-    const { invariant, message } = error as unknown as BrokenPromise;
-    return result({ invariant, message, step });
+    return result({ ...brokenBy(error), step });
   }
 }
