@@ -12,6 +12,7 @@ export interface SimulatedMutant {
 const call = "packages/engine/src/memory/memory-call.ts";
 const ledger = "packages/engine/src/memory/memory-ledger.ts";
 const engine = "packages/engine/src/memory/memory-engine.ts";
+const living = "packages/engine/src/memory/living-calls.ts";
 const state = "packages/protocol/src/call-state.ts";
 const follow = "packages/server/src/follow-calls.ts";
 
@@ -119,9 +120,9 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     name: "a timer that is not made again",
     patches: [
       change(
-        engine,
-        "if (dueMs === Infinity || (timer !== null && timer.dueMs <= dueMs)) return;",
-        "if (dueMs === Infinity || timer !== null) return;",
+        living,
+        "if (dueMs === Infinity || (this.#timer !== null && this.#timer.dueMs <= dueMs)) return;",
+        "if (dueMs === Infinity || this.#timer !== null) return;",
       ),
     ],
   },
@@ -137,9 +138,9 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     name: "a cancel that wakes nobody",
     patches: [
       change(
-        engine,
-        "if (after !== before) callWakes.changed(call.given.id);",
-        `if (after !== before && after.state !== "cancelled") callWakes.changed(call.given.id);`,
+        living,
+        "if (after !== before) this.wakes.changed(call.given.id);",
+        `if (after !== before && after.state !== "cancelled") this.wakes.changed(call.given.id);`,
       ),
     ],
   },
