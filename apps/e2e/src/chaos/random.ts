@@ -31,13 +31,16 @@ export function randomOf(seed: number): Random {
     chance: (probability) => next() < probability,
     pick: (items) => items[below(items.length)]!,
     weighted(weights) {
-      const entries = Object.entries<number>(weights) as [keyof typeof weights, number][];
-      let left = next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
-      for (const [name, weight] of entries) {
-        left -= weight;
+      let sum = 0;
+      for (const name in weights) sum += weights[name];
+      let left = next() * sum;
+      let first: keyof typeof weights | null = null;
+      for (const name in weights) {
+        first ??= name;
+        left -= weights[name];
         if (left < 0) return name;
       }
-      return entries[0]![0];
+      return first!;
     },
     fork: (name) => randomOf(Buffer.from(name).reduce((hash, byte) => Math.imul(hash ^ byte, 16_777_619), seed ^ 0x811c9dc5)),
   };

@@ -1,0 +1,111 @@
+import type { Acceptance, ClaimRequest, NewCall } from "@raincheck/engine";
+import { ExpectedCall } from "./expected-call.ts";
+
+/** How an acceptance must be answered. */
+export type ExpectedAcceptance =
+  | { readonly type: "answered"; readonly call: ExpectedCall; readonly acceptance: Acceptance }
+  | { readonly type: "refused"; readonly tag: "IdempotencyConflict" | "StaleAttempt" | "EngineFull" };
+
+/** What the calls together must be. */
+export class ExpectedLedger {
+  readonly open = new Set<ExpectedCall>();
+  readonly #calls = new Map<string, ExpectedCall>();
+  readonly #byKey = new Map<string, ExpectedCall>();
+  /** Ids that were accepted once more after their call was forgotten: a request may be that late. They name two calls. */
+  readonly #reborn = new Set<string>();
+  #accepted = 0;
+  readonly #limits: { readonly maxQueued: number; readonly concurrency: number };
+
+  constructor(limits: { readonly maxQueued: number; readonly concurrency: number }) {
+    this.#limits = limits;
+  }
+
+  /** Every call that ever was, those included that are no longer kept, but for those whose id came to name another. */
+  all(): readonly ExpectedCall[] {
+    return Array.from(this.#calls.values()).filter(({ given }) => !this.#reborn.has(given.id));
+  }
+
+  /** Whether two calls have had this id, one after the other. */
+  isReborn(id: string): boolean {
+    return this.#reborn.has(id);
+  }
+
+  /** The call of an id, while it is kept. */
+  find(id: string, nowMs: number): ExpectedCall | undefined {
+    const call = this.#calls.get(id);
+    return call?.isKept(nowMs) === true ? call : undefined;
+  }
+
+  accept(given: NewCall, nowMs: number): ExpectedAcceptance {
+    const named = given.idempotencyKey === null ? undefined : this.#byKey.get(keyOf(given));
+    const same = this.find(given.id, nowMs) ?? (named?.isKept(nowMs) === true ? named : undefined);
+    if (same !== undefined) {
+      const { principal, path, input, id } = same.given;
+      if (principal !== given.principal || path !== given.path || input !== given.input)
+        return { type: "refused", tag: "IdempotencyConflict" };
+      return { type: "answered", call: same, acceptance: { id, state: same.state, created: false } };
+    }
+    const starter = given.startedBy === null ? null : this.find(given.startedBy.id, nowMs);
+    if (given.startedBy !== null && starter?.isHeldBy(given.startedBy) !== true) return { type: "refused", tag: "StaleAttempt" };
+    if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
+    const call = new ExpectedCall(given, { number: ++this.#accepted, parent: given.detached ? null : (starter ?? null), nowMs });
+    if (this.#calls.has(given.id)) this.#reborn.add(given.id);
+    this.#calls.set(given.id, call);
+    if (given.idempotencyKey !== null) this.#byKey.set(keyOf(given), call);
+    this.open.add(call);
+    return { type: "answered", call, acceptance: { id: given.id, state: "queued", created: true } };
+  }
+
+  /** The calls that a claim must take, in its order. Those of withheld procedures that it comes upon are set aside. */
+  claim({ queues, limit, leaseMs, withheld = [] }: ClaimRequest, nowMs: number): ExpectedCall[] {
+    const claimed: ExpectedCall[] = [];
+    const places = new Map(withheld.map((one) => [one.path, one.places]));
+    while (claimed.length < limit && this.#count("running") < this.#limits.concurrency) {
+      let first: ExpectedCall | undefined;
+      for (const call of this.open) {
+        if (call.state !== "queued" || call.runnableMs > nowMs || !queues.includes(call.given.queue)) continue;
+        if (call.isAside && places.get(call.given.path) === 0) continue;
+        if ((first === undefined || isBefore(call, first)) && this.#hasRoom(call)) first = call;
+      }
+      if (first === undefined) break;
+      const { path } = first.given;
+      const left = places.get(path);
+      if (left === 0) {
+        first.setAside(withheld.find((one) => one.path === path)?.giveUpAfterMs ?? null, nowMs);
+        continue;
+      }
+      if (left !== undefined) places.set(path, left - 1);
+      first.claim(leaseMs, nowMs);
+      claimed.push(first);
+    }
+    return claimed;
+  }
+
+  /** Ends a call and its open children as cancelled; all of them are returned. */
+  cancel(call: ExpectedCall, reasons: { readonly own: string | null; readonly children: string }, nowMs: number): ExpectedCall[] {
+    call.cancel(reasons.own, nowMs);
+    const open = call.children.filter(({ isOpen }) => isOpen);
+    return [call, ...open.flatMap((child) => this.cancel(child, { ...reasons, own: reasons.children }, nowMs))];
+  }
+
+  #hasRoom({ given: { path, concurrency } }: ExpectedCall): boolean {
+    if (concurrency === null) return true;
+    let running = 0;
+    for (const { state, given } of this.open) if (state === "running" && given.path === path && given.concurrency !== null) running += 1;
+    return running < concurrency;
+  }
+
+  #count(state: "queued" | "running"): number {
+    let count = 0;
+    for (const call of this.open) if (call.state === state) count += 1;
+    return count;
+  }
+}
+
+function isBefore(one: ExpectedCall, other: ExpectedCall): boolean {
+  return one.given.priority === other.given.priority ? one.number < other.number : one.given.priority > other.given.priority;
+}
+
+function keyOf({ principal, path, idempotencyKey }: NewCall): string {
+  return JSON.stringify([principal, path, idempotencyKey]);
+}
