@@ -26,7 +26,7 @@ describe("create() refuses", () => {
     ["a restore that is none", { ...good, restore: 1 }, "Invalid restore"],
     ["a log that is none", { ...good, log: console }, "Invalid log"],
     ["a transformer that is none", { ...good, transformer: "superjson" }, "Invalid transformer"],
-    ["a typo", { ...good, captre: () => 1 }, "Invalid captre"],
+    ["a typo", { ...good, captre: () => 1 }, "Unknown option captre. Did you mean capture?"],
   ])("%s", (_, options, message) => {
     expect(() => initRaincheck.context<{ user?: string }>().create(options as typeof good)).toThrow(message);
   });

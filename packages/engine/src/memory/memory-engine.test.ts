@@ -197,7 +197,7 @@ describe("stop", () => {
     await engine.stop();
     await wakesAreThrough();
     expect([calls.mock.calls.length, queues.mock.calls.length]).toEqual([1, 1]);
-    await expect(engine.read(id, reader)).rejects.toThrow("The ledger did not answer (read: the engine was stopped).");
+    await expect(engine.read(id, reader)).rejects.toThrow("The engine was stopped, and does not start again (read).");
   });
 });
 
