@@ -79,7 +79,7 @@ describe("starting", () => {
     [{ schema: `a"; drop table x` }, "Invalid schema"],
     [{ max: 2 }, "Invalid max"],
     [{ pollMs: 0 }, "Invalid pollMs"],
-    [{ shcema: "x" }, "Invalid shcema"],
+    [{ shcema: "x" }, "Unknown option shcema. Did you mean schema?"],
   ])("the options %o are refused where they are written", (options, words) => {
     expect(() => postgresEngine({ url: "postgres://localhost/x", ...options })).toThrow(words);
   });
