@@ -34,7 +34,8 @@ export interface AcceptedCall {
  *
  * @throws {TRPCError} `BAD_REQUEST` and `PAYLOAD_TOO_LARGE` for what cannot be kept, `CONFLICT` for an idempotency key that names
  *   a call with another input, `SERVICE_UNAVAILABLE` and `TOO_MANY_REQUESTS` when the engine cannot take it.
- * @throws what the database threw in the caller's own transaction, as it is. @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
+ * @throws what the database threw in the caller's own transaction, as it is.
+ * @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
  */
 export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction }: CallToAccept): Promise<AcceptedCall> {
   const { codecs } = core.bound();
