@@ -4,6 +4,7 @@ import {
   type CallSnapshot,
   type CancelRequest,
   type CancelResult,
+  type Duration,
   type GetRequest,
   InvalidOption,
   type ListRequest,
@@ -13,7 +14,9 @@ import {
   type WatchMessage,
   type WatchRequest,
   limits,
+  toMs,
 } from "@raincheck/protocol";
+import type { Reader } from "@raincheck/engine";
 import type {
   TRPCMutationProcedure,
   TRPCProcedureBuilder,
@@ -36,7 +39,8 @@ import {
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { startCall } from "./start-call.ts";
 import { forCaller } from "./to-trpc-error.ts";
-import { isProcedureBuilder } from "./trpc-internals.ts";
+import type { Recheck } from "./recheck-access.ts";
+import { isProcedureBuilder, runProcedure } from "./trpc-internals.ts";
 import { watchCalls } from "./watch-calls.ts";
 
 /** A tracked event as a client gets it. */
@@ -81,17 +85,40 @@ export type CallsBuilder<TContext, TMeta, TOverrides, TErrorShape> = TRPCProcedu
   TErrorShape
 >;
 
+/** Options of `raincheck.calls()`. */
+export interface CallsOptions {
+  /**
+   * How often a watch that lasts asks the application again whether its client may still watch: the middleware of the `calls` procedures
+   * runs once more, with the context that it made, and `principal` after it. What they throw ends the watch. `false`: only when a
+   * client connects. Default `"30 seconds"`.
+   */
+  readonly recheck?: Duration | false | undefined;
+}
+
 const defaultListLimit = 20;
+
+/** What a timer can hold: 2^31 - 1 milliseconds. */
+const maxTimerMs = 2_147_483_647;
 
 /** Builds the `calls` procedures. */
 export function callsProcedures<TMeta, TErrorShape>(
   core: RaincheckCore,
   builder: CallsBuilder<object, TMeta, object, TErrorShape>,
+  options: CallsOptions = {},
 ): CallsProcedures<TMeta, TErrorShape> {
   if (!isProcedureBuilder(builder))
     throw new InvalidOption("builder", builder, "a tRPC procedure builder, such as t.procedure.use(requireUser)");
+  const recheckMs = recheckMsOf(options);
   const { engine } = core;
   const outputCodec = () => core.bound().codecs.output;
+
+  /** Nobody calls it over the wire: it is the middleware, and who asks behind it. */
+  const whoAsks = builder.query(({ ctx }) => readerOf(core, ctx));
+  const recheckOf = (watch: { readonly ctx: object; readonly path: string; readonly signal: AbortSignal | undefined }): Recheck => ({
+    // Sooner than said, by up to a fifth: clients that came together are not asked for together.
+    pauseMs: () => (recheckMs ?? 0) * (1 - Math.random() / 5),
+    check: () => runProcedure(whoAsks, { ...watch, getRawInput: async () => undefined }) as Promise<Reader>,
+  });
 
   const procedures: CallsProcedures<TMeta, TErrorShape> = {
     start: builder.input(parseStartRequest).mutation(async ({ ctx, input, signal }) => {
@@ -101,9 +128,10 @@ export function callsProcedures<TMeta, TErrorShape>(
       return { ...call };
     }),
 
-    watch: builder
-      .input(parseWatchRequest)
-      .subscription(({ ctx, input, signal }) => watchCalls(core, { input, reader: readerOf(core, ctx), signal })),
+    watch: builder.input(parseWatchRequest).subscription(({ ctx, input, path, signal }) => {
+      const recheck = recheckMs === null ? undefined : recheckOf({ ctx, path, signal });
+      return watchCalls(core, { input, reader: readerOf(core, ctx), recheck, signal });
+    }),
 
     get: builder.input(parseGetRequest).query(async ({ ctx, input }) => {
       const record = await forCaller(() => engine.read(input.id, readerOf(core, ctx)));
@@ -133,4 +161,15 @@ export function callsProcedures<TMeta, TErrorShape>(
   };
   core.getProcedures.add(procedures.get);
   return procedures;
+}
+
+function recheckMsOf(options: CallsOptions): number | null {
+  if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of options");
+  const unknown = Object.keys(options).find((key) => key !== "recheck");
+  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", "recheck");
+  const { recheck = "30 seconds" } = options;
+  if (recheck === false) return null;
+  const ms = toMs(recheck, "recheck");
+  if (ms < 1 || ms > maxTimerMs) throw new InvalidOption("recheck", recheck, "1 millisecond to 24 days, or false");
+  return ms;
 }

@@ -4,13 +4,16 @@
  * - A wake only marks a call as changed: however fast a call changes, nothing piles up here. Events are read when the consumer
  *   asks for the next one.
  * - Access is decided at each read. A call that is not the reader's, or no longer, is answered `NOT_FOUND` and let go; the
- *   others go on.
+ *   others go on. And the application is asked again at an interval who the reader is: what it refuses with ends the whole, and to
+ *   another reader the calls are read anew.
  * - A cursor is known to be real because the read begins one event before it. That also tells whether the call had ended there,
  *   in which case nothing will ever follow.
  * - When the signal aborts, all subscriptions end at once, even while a read is under way.
  */
 import type { Engine, EventPage, Reader, StoredEvent } from "@raincheck/engine";
 import { type CallId, isTerminalEvent } from "@raincheck/protocol";
+
+import { type Recheck, recheckAccess } from "./recheck-access.ts";
 
 /** A call and the `seq` of the last of its events that is known; 0: none. */
 export interface Cursor {
@@ -36,12 +39,15 @@ const readsAtOnce = 16;
 /** The events of the calls behind their cursors, as they happen, until all have ended or the signal aborts. See the file's head. */
 export async function* followCalls(
   engine: Engine,
-  request: { readonly calls: readonly Cursor[]; readonly reader: Reader },
+  request: { readonly calls: readonly Cursor[]; readonly reader: Reader; readonly recheck?: Recheck | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<Followed, void, undefined> {
   const subscriptions = new Map<OpenCall, () => void>();
   const changed = new Set<OpenCall>();
   let wake = (): void => {};
+  let { reader } = request;
+  let refused = null as { readonly error: unknown } | null;
+  let endRechecks = (): void => {};
 
   const letGo = (call: OpenCall): void => {
     subscriptions.get(call)?.();
@@ -49,8 +55,21 @@ export async function* followCalls(
     changed.delete(call);
   };
   const letAllGo = (): void => {
+    endRechecks();
     for (const call of subscriptions.keys()) letGo(call);
     wake();
+  };
+  const told = {
+    reader(again: Reader): void {
+      if (again.principal === reader.principal) return;
+      reader = again;
+      for (const call of subscriptions.keys()) changed.add(call);
+      wake();
+    },
+    refused(error: unknown): void {
+      refused = { error };
+      wake();
+    },
   };
 
   signal.addEventListener("abort", letAllGo);
@@ -68,8 +87,10 @@ export async function* followCalls(
       );
       changed.add(call);
     }
+    if (request.recheck !== undefined) endRechecks = recheckAccess(request.recheck, told);
 
     while (subscriptions.size > 0) {
+      if (refused !== null) throw refused.error;
       if (changed.size === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -78,9 +99,7 @@ export async function* followCalls(
       }
       const batch = [...changed].slice(0, readsAtOnce);
       for (const call of batch) changed.delete(call);
-      const pages = await Promise.all(
-        batch.map((call) => engine.events(call.id, call.confirmed ? call.after : call.after - 1, request.reader)),
-      );
+      const pages = await Promise.all(batch.map((call) => engine.events(call.id, call.confirmed ? call.after : call.after - 1, reader)));
       for (const [index, call] of batch.entries()) {
         const page = pages[index] ?? null;
         if (page === null || page.lastSeq < call.after) {

@@ -21,7 +21,7 @@ export type {
   ProcedureTypes,
   WithoutOutput,
 } from "./deferrable-builder.ts";
-export type { CallsBuilder, CallsProcedures } from "./calls.ts";
+export type { CallsBuilder, CallsOptions, CallsProcedures } from "./calls.ts";
 export type { CallHandle } from "./call-handle.ts";
 export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from "./http.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";

@@ -5,7 +5,7 @@ import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedu
 
 import { type BoundRouter, boundRouter } from "./bound-router.ts";
 import { type CallHandle, callHandle } from "./call-handle.ts";
-import { type CallsBuilder, type CallsProcedures, callsProcedures } from "./calls.ts";
+import { type CallsBuilder, type CallsOptions, type CallsProcedures, callsProcedures } from "./calls.ts";
 import { deferrable } from "./deferrable.ts";
 import type { DeferrableBuilder, DeferrableInput, OfContext, OnlyDeferrable, WithoutOutput } from "./deferrable-builder.ts";
 import { describeError } from "./describe-error.ts";
@@ -16,7 +16,7 @@ import type { RaincheckCore } from "./raincheck-core.ts";
 import { type AnyTransformer, type RaincheckOptions, type RestoreWhereNeeded, checkRaincheckOptions } from "./raincheck-options.ts";
 import type { RaincheckRuntime } from "./runtime.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
-import { type Serialize, isRouter, transformerOfRouter } from "./trpc-internals.ts";
+import { type Serialize, isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
 
 /**
  * What a procedure returned, as it comes back from the ledger. With the transformer given to `create()`: as it was. Without:
@@ -72,7 +72,9 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
   ): DeferrableBuilder<$Context, TMeta, TOverrides, TInputIn, TInputOut, TErrorShape, TTransaction>;
 
   /**
-   * Tells the raincheck where its procedures are; once, with the application's root router.
+   * Tells the raincheck where its procedures are; once, with the application's root router. If that says nothing of pings over SSE
+   * (`sse: { ping }` in `initTRPC.create()`), they are sent every 15 seconds, so that no proxy takes an idle subscription for a dead one,
+   * and a client that misses two of them connects again.
    *
    * @returns the same router.
    * @throws {Error} when a router was bound before. @throws {InvalidOption} when it is not a router, or has another transformer.
@@ -86,6 +88,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    */
   calls<$Context, TMeta, TOverrides, TErrorShape>(
     builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape> & OfContext<TContext, $Context>,
+    options?: CallsOptions,
   ): CallsProcedures<TMeta, TErrorShape>;
 
   /**
@@ -192,10 +195,14 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
         );
       checkTransformer(router, options.transformer);
       bound = boundRouter(router);
+      pingSubscriptions(router, { intervalMs: 15_000, reconnectAfterMs: 40_000 });
       return router;
     },
-    calls<$Context, TMeta, TOverrides, TErrorShape>(builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape>) {
-      return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>);
+    calls<$Context, TMeta, TOverrides, TErrorShape>(
+      builder: CallsBuilder<$Context, TMeta, TOverrides, TErrorShape>,
+      callsOptions?: CallsOptions,
+    ) {
+      return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>, callsOptions);
     },
     async start(procedure, input, options) {
       const { ctx, transaction, signal, ...startOptions } = withContext(options);

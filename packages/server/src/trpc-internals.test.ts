@@ -13,6 +13,7 @@ import {
   loadLazyRouters,
   loadedPathOf,
   parserFunction,
+  pingSubscriptions,
   procedureAt,
   runProcedure,
   transformerOfBuilder,
@@ -134,5 +135,30 @@ describe("what tRPC does not promise is still as it was", () => {
       "constructor",
     ];
     expect(all.filter(isClientErrorCode)).toEqual(["BAD_REQUEST", "FORBIDDEN", "NOT_FOUND", "CONFLICT", "PARSE_ERROR"]);
+  });
+});
+
+describe("pings over SSE", () => {
+  const options = { intervalMs: 15_000, reconnectAfterMs: 40_000 };
+  const sseOf = (sse?: NonNullable<Parameters<typeof initTRPC.create>[0]>["sse"]) => {
+    const own = initTRPC.create(sse === undefined ? {} : { sse }).router({});
+    pingSubscriptions(own, options);
+    return own._def._config.sse;
+  };
+
+  test("are switched on where the root says nothing of them", () => {
+    expect(sseOf()).toEqual({ ping: { enabled: true, intervalMs: 15_000 }, client: { reconnectAfterInactivityMs: 40_000 } });
+    expect(sseOf({ maxDurationMs: 7 })).toMatchObject({ maxDurationMs: 7, ping: { enabled: true } });
+  });
+
+  test("come often enough for the time that the root gives its clients", () => {
+    expect(sseOf({ client: { reconnectAfterInactivityMs: 5_000 } })).toEqual({
+      ping: { enabled: true, intervalMs: 2_500 },
+      client: { reconnectAfterInactivityMs: 5_000 },
+    });
+  });
+
+  test("are left as the root has them", () => {
+    for (const sse of [{ ping: { enabled: false } }, { ping: { enabled: true, intervalMs: 100 } }]) expect(sseOf(sse)).toEqual(sse);
   });
 });

@@ -78,6 +78,25 @@ function orNone(transformer: TRPCCombinedDataTransformer | undefined): TRPCCombi
   return transformer === undefined || transformer === defaultTransformer ? null : transformer;
 }
 
+/**
+ * Switches on pings in a router's subscriptions over SSE, where its root says nothing of them. A client that hears nothing for
+ * `reconnectAfterMs` connects again, unless the root has another time for that.
+ */
+export function pingSubscriptions(
+  router: AnyTRPCRouter,
+  options: { readonly intervalMs: number; readonly reconnectAfterMs: number },
+): void {
+  const config: { sse?: AnyTRPCRouter["_def"]["_config"]["sse"] } = router._def._config;
+  if (config.sse?.ping !== undefined) return;
+  const reconnectAfterInactivityMs = config.sse?.client?.reconnectAfterInactivityMs ?? options.reconnectAfterMs;
+  config.sse = {
+    ...config.sse,
+    // tRPC refuses pings that are rarer than what the client takes for inactivity.
+    ping: { enabled: true, intervalMs: Math.min(options.intervalMs, reconnectAfterInactivityMs / 2) },
+    client: { ...config.sse?.client, reconnectAfterInactivityMs },
+  };
+}
+
 /** The procedure at a path of a router, lazy routers loaded on the way; `null` when there is none. */
 export async function procedureAt(router: AnyTRPCRouter, path: string): Promise<AnyTRPCProcedure | null> {
   const procedure = await getProcedureAtPath(router, path);

@@ -7,24 +7,30 @@ import { decodeEvent } from "./decode-call.ts";
 import { type Cursor, followCalls } from "./follow-calls.ts";
 import { parseEventId } from "./parse-requests.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import type { Recheck } from "./recheck-access.ts";
 import { toTrpcError } from "./to-trpc-error.ts";
 
 /**
  * The events of some calls as tRPC's tracked events, with `"<call id>:<seq>"` as their ids: what a link that lost its connection
  * sends back as `lastEventId`, which continues that call behind its `seq`.
  *
- * Ends when all calls have ended; at once when the signal aborts.
+ * Ends when all calls have ended; at once when the signal aborts; with its error when a recheck refuses.
  */
 export function watchCalls(
   core: RaincheckCore,
-  request: { readonly input: WatchRequest; readonly reader: Reader; readonly signal: AbortSignal | undefined },
+  request: {
+    readonly input: WatchRequest;
+    readonly reader: Reader;
+    readonly recheck: Recheck | undefined;
+    readonly signal: AbortSignal | undefined;
+  },
 ): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
   const codec = core.bound().codecs.output;
-  const calls = cursorsOf(request.input);
+  const following = { calls: cursorsOf(request.input), reader: request.reader, recheck: request.recheck };
 
   async function* messages(signal: AbortSignal): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
     try {
-      for await (const one of followCalls(core.engine, { calls, reader: request.reader }, signal)) {
+      for await (const one of followCalls(core.engine, following, signal)) {
         yield "event" in one
           ? tracked(`${one.id}:${one.event.seq}`, { id: one.id, event: decodeEvent(one.event, codec) })
           : tracked(`${one.id}:${one.after}`, { id: one.id, refused: one.refused });
