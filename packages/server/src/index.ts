@@ -24,6 +24,7 @@ export type {
 export type { CallsBuilder, CallsOptions, CallsProcedures } from "./calls.ts";
 export type { CallHandle } from "./call-handle.ts";
 export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from "./http.ts";
+export { type BufferingServer, type BufferingSocket, type WebSocketLimits, limitWebSocketBuffer } from "./limit-web-socket-buffer.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 export { type RetryHint, retryHint } from "./retry-hint.ts";
 export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime } from "./runtime.ts";

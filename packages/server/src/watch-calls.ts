@@ -5,6 +5,7 @@ import { type TrackedEnvelope, tracked } from "@trpc/server";
 import { abortableGenerator } from "./abortable-generator.ts";
 import { decodeEvent } from "./decode-call.ts";
 import { type Cursor, followCalls } from "./follow-calls.ts";
+import { currentSocket } from "./limit-web-socket-buffer.ts";
 import { parseEventId } from "./parse-requests.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import type { Recheck } from "./recheck-access.ts";
@@ -26,11 +27,14 @@ export function watchCalls(
   },
 ): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
   const codec = core.bound().codecs.output;
+  // In an async generator it would be too late: that begins when it is first read.
+  const socket = currentSocket();
   const following = { calls: cursorsOf(request.input), reader: request.reader, recheck: request.recheck };
 
   async function* messages(signal: AbortSignal): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
     try {
       for await (const one of followCalls(core.engine, following, signal)) {
+        await socket?.taken(signal);
         yield "event" in one
           ? tracked(`${one.id}:${one.event.seq}`, { id: one.id, event: decodeEvent(one.event, codec) })
           : tracked(`${one.id}:${one.after}`, { id: one.id, refused: one.refused });
