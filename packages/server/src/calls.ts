@@ -136,7 +136,9 @@ export function callsProcedures<TMeta, TErrorShape>(
     get: builder.input(parseGetRequest).query(async ({ ctx, input }) => {
       const record = await forCaller(() => engine.read(input.id, readerOf(core, ctx)));
       if (record === null) throw callNotFound();
-      return toSnapshot(record, outputCodec());
+      const snapshot = toSnapshot(record, outputCodec());
+      if (record.endedAt === null) core.openAnswers.add(snapshot);
+      return snapshot;
     }),
 
     wait: builder.input(parseWaitRequest).query(async ({ ctx, input, signal }) => {

@@ -101,10 +101,17 @@ describe("over HTTP", () => {
     });
     expect((await post("flights.double", 5, { prefer: "respond-async", "idempotency-key": "k" })).status).toBe(409);
 
-    await runNext(runtime);
     const location = new URL(headers.get("location")!, server.http);
     expect(location.pathname).toBe("/calls.get");
+    const open = await fetch(location, { headers: { "x-user": "ann" } });
+    expect([open.status, open.headers.get("retry-after"), await open.json()]).toMatchObject([
+      200,
+      "1",
+      { result: { data: { state: "queued" } } },
+    ]);
+    await runNext(runtime);
     const read = await fetch(location, { headers: { "x-user": "ann" } });
+    expect(read.headers.get("retry-after")).toBeNull();
     expect(await read.json()).toMatchObject({ result: { data: { state: "succeeded", output: 8 } } });
     expect((await fetch(location, { headers: { "x-user": "bob" } })).status).toBe(404);
   });

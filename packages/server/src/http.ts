@@ -1,6 +1,7 @@
 /**
  * Deferred calls for plain HTTP clients, with standard headers: `Prefer: respond-async, wait=N` (RFC 7240) and
- * `Idempotency-Key`. An accepted call answers `202 Accepted` with `Location`, `Preference-Applied` and `Retry-After`.
+ * `Idempotency-Key`. An accepted call answers `202 Accepted` with `Location`, `Preference-Applied` and `Retry-After`. `docs/http.md`
+ * shows all of it.
  */
 import type { CallRecord } from "@raincheck/engine";
 import { type CallMode, limits } from "@raincheck/protocol";
@@ -138,7 +139,7 @@ export interface ResponseMeta {
 /** In seconds, as the header has it. */
 const retryAfterSeconds = String(retryAfterMs / 1_000);
 
-/** tRPC's `responseMeta`: `202` and its headers when everything in the response is an accepted call. */
+/** tRPC's `responseMeta`: `202` and its headers when everything in the response is an accepted call; when to ask again, for open calls. */
 export function describeResponse(core: RaincheckCore, options: ResponseMetaOptions): ResponseMeta {
   const { data, errors, info } = options;
   const headers = new Headers();
@@ -147,7 +148,12 @@ export function describeResponse(core: RaincheckCore, options: ResponseMetaOptio
     return { headers };
   }
   const answers = data.map((response) => readSafely(readSafely(response, "result"), "data"));
-  const accepted = answers.filter((answer) => typeof answer === "object" && answer !== null && core.acceptedAnswers.has(answer));
+  const among = (set: WeakSet<object>) => answers.filter((answer) => typeof answer === "object" && answer !== null && set.has(answer));
+  if (data.length > 0 && among(core.openAnswers).length === data.length) {
+    headers.set("retry-after", retryAfterSeconds);
+    return { headers };
+  }
+  const accepted = among(core.acceptedAnswers);
   if (accepted.length === 0 || accepted.length < data.length) return {};
   headers.set("retry-after", retryAfterSeconds);
   const preferences = preferencesOf(options.ctx);

@@ -112,7 +112,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
    */
   http(request: HttpRequest): HttpContext;
 
-  /** tRPC's `responseMeta`: `202`, `Location`, `Preference-Applied` and `Retry-After` for an accepted call. */
+  /** tRPC's `responseMeta`: `202`, `Location`, `Preference-Applied` and `Retry-After` for an accepted call, `Retry-After` for one that is read and open. */
   responseMeta(options: ResponseMetaOptions): ResponseMeta;
 
   /** What a worker needs. */
@@ -166,6 +166,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     engineErrors: new WeakSet(),
     transactionErrors: new WeakSet(),
     acceptedAnswers: new WeakSet(),
+    openAnswers: new WeakSet(),
     getProcedures: new Set(),
   };
 

@@ -34,6 +34,8 @@ export interface RaincheckCore {
   readonly transactionErrors: WeakSet<object>;
   /** The answers of accepted calls, so that `responseMeta` knows them from outputs. */
   readonly acceptedAnswers: WeakSet<object>;
+  /** The answers of `get` that say of a call that it is open, so that `responseMeta` says when to ask again. */
+  readonly openAnswers: WeakSet<object>;
   /** The `get` procedures that `calls()` made: where `Location` may point. */
   readonly getProcedures: Set<AnyTRPCProcedure>;
 }
