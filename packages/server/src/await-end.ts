@@ -1,5 +1,7 @@
-import type { CallRecord, Engine, Reader } from "@raincheck/engine";
+import type { CallRecord, Reader } from "@raincheck/engine";
 import { type CallId, isTerminal } from "@raincheck/protocol";
+
+import type { CallReader } from "./shared-reads.ts";
 
 /** How long {@link awaitEnd} may take. */
 export interface AwaitOptions {
@@ -15,12 +17,12 @@ export interface AwaitOptions {
  *
  * Subscribes first, then reads, then reads again at each wake: a change between two steps is never missed.
  */
-export async function awaitEnd(engine: Engine, id: CallId, { reader, timeoutMs, signal }: AwaitOptions): Promise<CallRecord | null> {
+export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutMs, signal }: AwaitOptions): Promise<CallRecord | null> {
   signal?.throwIfAborted();
   let changed = false;
   let timedOut = false;
   let wake = (): void => {};
-  const unsubscribe = engine.subscribe(id, () => {
+  const unsubscribe = calls.subscribe(id, () => {
     changed = true;
     wake();
   });
@@ -37,7 +39,7 @@ export async function awaitEnd(engine: Engine, id: CallId, { reader, timeoutMs, 
     for (;;) {
       changed = false;
       const lastLook = timedOut;
-      const record = await engine.read(id, reader);
+      const record = await calls.read(id, reader);
       signal?.throwIfAborted();
       if (record === null || isTerminal(record.state) || lastLook) return record;
       if (changed || timedOut) continue;

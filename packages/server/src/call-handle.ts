@@ -66,14 +66,14 @@ export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall):
     path,
     created,
     async result({ signal } = {}) {
-      const record = await forCaller(() => awaitEnd(engine, id, { reader, signal }));
+      const record = await forCaller(() => awaitEnd(core.reads, id, { reader, signal }));
       if (record === null) throw callNotFound();
       return outputOf(record, codec);
     },
     events({ after = 0, signal } = {}) {
       async function* events(leaving: AbortSignal): AsyncGenerator<CallEvent, void, undefined> {
         try {
-          for await (const one of followCalls(engine, { calls: [{ id, after: cursorOf(after, "after") }], reader }, leaving)) {
+          for await (const one of followCalls(core.reads, { calls: [{ id, after: cursorOf(after, "after") }], reader }, leaving)) {
             if ("event" in one) yield decodeEvent(one.event, codec);
             else if (one.refused === "NOT_FOUND") throw callNotFound();
             else throw new InvalidOption("after", after, "the seq of an event of this call, or 0: it has not come to this one");

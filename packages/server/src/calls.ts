@@ -143,7 +143,7 @@ export function callsProcedures<TMeta, TErrorShape>(
 
     wait: builder.input(parseWaitRequest).query(async ({ ctx, input, signal }) => {
       const { id, timeoutMs = limits.waitMs } = input;
-      const record = await forCaller(() => awaitEnd(engine, id, { reader: readerOf(core, ctx), timeoutMs, signal }));
+      const record = await forCaller(() => awaitEnd(core.reads, id, { reader: readerOf(core, ctx), timeoutMs, signal }));
       if (record === null) throw callNotFound();
       return toSnapshot(record, outputCodec());
     }),

@@ -10,10 +10,11 @@
  *   in which case nothing will ever follow.
  * - When the signal aborts, all subscriptions end at once, even while a read is under way.
  */
-import type { Engine, EventPage, Reader, StoredEvent } from "@raincheck/engine";
+import type { EventPage, Reader, StoredEvent } from "@raincheck/engine";
 import { type CallId, isTerminalEvent } from "@raincheck/protocol";
 
 import { type Recheck, recheckAccess } from "./recheck-access.ts";
+import type { CallReader } from "./shared-reads.ts";
 
 /** A call and the `seq` of the last of its events that is known; 0: none. */
 export interface Cursor {
@@ -38,7 +39,7 @@ const readsAtOnce = 16;
 
 /** The events of the calls behind their cursors, as they happen, until all have ended or the signal aborts. See the file's head. */
 export async function* followCalls(
-  engine: Engine,
+  calls: CallReader,
   request: { readonly calls: readonly Cursor[]; readonly reader: Reader; readonly recheck?: Recheck | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<Followed, void, undefined> {
@@ -79,7 +80,7 @@ export async function* followCalls(
       const call: OpenCall = { id, after, confirmed: after === 0 };
       subscriptions.set(
         call,
-        engine.subscribe(id, () => {
+        calls.subscribe(id, () => {
           if (!subscriptions.has(call)) return;
           changed.add(call);
           wake();
@@ -99,7 +100,7 @@ export async function* followCalls(
       }
       const batch = [...changed].slice(0, readsAtOnce);
       for (const call of batch) changed.delete(call);
-      const pages = await Promise.all(batch.map((call) => engine.events(call.id, call.confirmed ? call.after : call.after - 1, reader)));
+      const pages = await Promise.all(batch.map((call) => calls.events(call.id, call.confirmed ? call.after : call.after - 1, reader)));
       for (const [index, call] of batch.entries()) {
         const page = pages[index] ?? null;
         if (page === null || page.lastSeq < call.after) {

@@ -82,7 +82,7 @@ export async function answerWithin(
 ): Promise<unknown> {
   const { call, reader } = accepted;
   if (preferences.waitMs === 0) return call;
-  const record = await forCaller(() => awaitEnd(core.engine, call.id, { reader, timeoutMs: preferences.waitMs, signal }));
+  const record = await forCaller(() => awaitEnd(core.reads, call.id, { reader, timeoutMs: preferences.waitMs, signal }));
   if (record === null) return call;
   if (record.endedAt === null) {
     const now = { ...call, state: record.state };

@@ -15,6 +15,7 @@ import { guardedLog, logToConsole } from "./log.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { type AnyTransformer, type RaincheckOptions, type RestoreWhereNeeded, checkRaincheckOptions } from "./raincheck-options.ts";
 import type { RaincheckRuntime } from "./runtime.ts";
+import { sharedReads } from "./shared-reads.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
 import { type Serialize, isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
 
@@ -148,6 +149,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
   let bound: BoundRouter | null = null;
   const core: RaincheckCore = {
     engine: options.engine,
+    reads: sharedReads(options.engine),
     principal: (context: TContext) => options.principal(context),
     capture: (context: TContext) => (options.capture === undefined ? null : options.capture(context)),
     restore: (captured: TCaptured, call) => (options.restore === undefined ? {} : options.restore(captured, call)),

@@ -6,10 +6,13 @@ import type { AnyTRPCProcedure } from "@trpc/server";
 import type { BoundRouter } from "./bound-router.ts";
 import type { Log } from "./log.ts";
 import type { RestoredCall } from "./raincheck-options.ts";
+import type { CallReader } from "./shared-reads.ts";
 
 /** See the file's head. The contexts of the application have lost their type here: methods, so that each may be given its own. */
 export interface RaincheckCore {
   readonly engine: Engine;
+  /** The engine's reads, shared by those who ask the same at the same moment. */
+  readonly reads: CallReader;
   principal(context: object): string | null;
   capture(context: object): unknown;
   restore(captured: unknown, call: RestoredCall): object | Promise<object>;

@@ -33,7 +33,7 @@ export function watchCalls(
 
   async function* messages(signal: AbortSignal): AsyncGenerator<TrackedEnvelope<WatchMessage>, void, undefined> {
     try {
-      for await (const one of followCalls(core.engine, following, signal)) {
+      for await (const one of followCalls(core.reads, following, signal)) {
         await socket?.taken(signal);
         yield "event" in one
           ? tracked(`${one.id}:${one.event.seq}`, { id: one.id, event: decodeEvent(one.event, codec) })

@@ -96,6 +96,8 @@ export type HostileRouter = ReturnType<typeof hostileApplication>["router"];
 export interface RunningHostileApplication extends AsyncDisposable {
   readonly trpc: ReturnType<typeof createTRPCClient<HostileRouter>>;
   readonly defer: ReturnType<typeof createDeferClient<HostileRouter>>;
+  /** For requests that no client would make. */
+  readonly url: string;
   /** What the resolvers noted, in order. */
   readonly ran: readonly string[];
   /** For looking into the ledger. */
@@ -140,6 +142,7 @@ export async function runHostileApplication(options: { listen: boolean }): Promi
   return {
     trpc,
     defer: createDeferClient(trpc),
+    url,
     ran,
     sql,
     schema,
