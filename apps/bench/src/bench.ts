@@ -6,9 +6,19 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { latency } from "./latency/latency.ts";
+import { cuts } from "./subscribers/cuts.ts";
+import { delivery } from "./subscribers/delivery.ts";
+import { fanout } from "./subscribers/fanout.ts";
+import { subscribersBenchmark } from "./subscribers/subscribers.ts";
 import { type Benchmark, type BenchmarkReport, printReport } from "./report.ts";
 
-const benchmarks: ReadonlyMap<string, Benchmark> = new Map([["latency", latency]]);
+const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
+  ["latency", latency],
+  ["subscribers", subscribersBenchmark],
+  ["fanout", fanout],
+  ["delivery", delivery],
+  ["cuts", cuts],
+]);
 
 try {
   const { names, rounds, json } = readArguments(process.argv.slice(2));

@@ -3,16 +3,12 @@
  * subscription) beside the plain sync call of the same procedure over the same HTTP. The two take turns, call by call, so
  * that both meet the same machine.
  */
-import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createDeferClient } from "@raincheck/client";
-import { openEmbeddedPostgres } from "@raincheck/engine/embedded";
 import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
 import { EventSource } from "eventsource";
-import postgres from "postgres";
+import { startChild } from "../child.ts";
+import { openDatabase, serverVersion } from "../database.ts";
 import { type Benchmark, type PeerResult, figureOf, machine, percentile } from "../report.ts";
 import type { AppRouter } from "./raincheck.ts";
 
@@ -22,10 +18,11 @@ const warmUpCalls = 100;
 /** See the file's head. */
 export const latency: Benchmark = async ({ rounds, log }) => {
   await using opened = new AsyncDisposableStack();
-  const url = process.env["DATABASE_URL"] ?? (await embedded(opened));
+  const url = await openDatabase(opened);
   const version = await serverVersion(url);
-  const api = startChild(opened, "api.ts", url);
-  const worker = startChild(opened, "worker.ts", url);
+  const env = { DATABASE_URL: url };
+  const api = startChild(opened, new URL("api.ts", import.meta.url), { env });
+  const worker = startChild(opened, new URL("worker.ts", import.meta.url), { env });
   const [{ port }] = (await once(api, "message")) as [{ port: number }];
   await once(worker, "message");
 
@@ -96,32 +93,4 @@ function percentiles(times: readonly number[]): Percentiles {
 function result(peer: string, rounds: readonly Percentiles[]): PeerResult {
   const metrics = (["p50Ms", "p95Ms", "p99Ms"] as const).map((metric) => [metric, figureOf(rounds.map((round) => round[metric]))] as const);
   return { peer, params: { inFlight: 1 }, metrics: Object.fromEntries(metrics) };
-}
-
-async function embedded(opened: AsyncDisposableStack): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "raincheck-bench-"));
-  opened.defer(() => rm(directory, { recursive: true, force: true }));
-  return opened.use(await openEmbeddedPostgres({ directory })).url;
-}
-
-/** A process of its own, as in production. It ends when the channel to it closes. */
-function startChild(opened: AsyncDisposableStack, file: string, url: string): ChildProcess {
-  const child = fork(new URL(file, import.meta.url), { env: { ...process.env, DATABASE_URL: url } });
-  opened.defer(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, "exit");
-    child.disconnect();
-    await ended;
-  });
-  return child;
-}
-
-async function serverVersion(url: string): Promise<string> {
-  const sql = postgres(url, { max: 1 });
-  try {
-    const [row] = await sql<{ server_version: string }[]>`show server_version`;
-    return row?.server_version ?? "unknown";
-  } finally {
-    await sql.end();
-  }
 }
