@@ -115,8 +115,8 @@ export function callsProcedures<TMeta, TErrorShape>(
   /** Nobody calls it over the wire: it is the middleware, and who asks behind it. */
   const whoAsks = builder.query(({ ctx }) => readerOf(core, ctx));
   const recheckOf = (watch: { readonly ctx: object; readonly path: string; readonly signal: AbortSignal | undefined }): Recheck => ({
-    // Sooner than said, by up to a fifth: clients that came together are not asked for together.
-    pauseMs: () => (recheckMs ?? 0) * (1 - Math.random() / 5),
+    // Sooner than said, by up to a fifth: clients that came together are not asked for together. Timers of equal length share a list.
+    pauseMs: () => Math.ceil((recheckMs ?? 0) * (1 - Math.floor(Math.random() * 20) / 100)),
     check: () => runProcedure(whoAsks, { ...watch, getRawInput: async () => undefined }) as Promise<Reader>,
   });
 

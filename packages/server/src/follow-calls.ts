@@ -32,6 +32,10 @@ interface OpenCall {
   after: number;
   /** Whether an event at the cursor, or the beginning of the call, was seen. */
   confirmed: boolean;
+  /** Whether it is among those to be read. */
+  changed: boolean;
+  /** Ends its subscription. */
+  unsubscribe: () => void;
 }
 
 /** Calls whose events are read at once; the others wait, so that a watch of many calls holds few outputs in memory. */
@@ -43,29 +47,33 @@ export async function* followCalls(
   request: { readonly calls: readonly Cursor[]; readonly reader: Reader; readonly recheck?: Recheck | undefined },
   signal: AbortSignal,
 ): AsyncGenerator<Followed, void, undefined> {
-  const subscriptions = new Map<OpenCall, () => void>();
-  const changed = new Set<OpenCall>();
+  const open = new Set<OpenCall>();
+  /** Those to be read, each once; what was let go since is passed over. */
+  let changed: OpenCall[] = [];
   let wake = (): void => {};
   let { reader } = request;
   let refused = null as { readonly error: unknown } | null;
   let endRechecks = (): void => {};
 
   const letGo = (call: OpenCall): void => {
-    subscriptions.get(call)?.();
-    subscriptions.delete(call);
-    changed.delete(call);
+    if (open.delete(call)) call.unsubscribe();
+  };
+  const change = (call: OpenCall): void => {
+    if (call.changed || !open.has(call)) return;
+    call.changed = true;
+    changed.push(call);
+    wake();
   };
   const letAllGo = (): void => {
     endRechecks();
-    for (const call of subscriptions.keys()) letGo(call);
+    for (const call of open) letGo(call);
     wake();
   };
   const told = {
     reader(again: Reader): void {
       if (again.principal === reader.principal) return;
       reader = again;
-      for (const call of subscriptions.keys()) changed.add(call);
-      wake();
+      for (const call of open) change(call);
     },
     refused(error: unknown): void {
       refused = { error };
@@ -77,29 +85,24 @@ export async function* followCalls(
   try {
     if (signal.aborted) return;
     for (const { id, after } of request.calls) {
-      const call: OpenCall = { id, after, confirmed: after === 0 };
-      subscriptions.set(
-        call,
-        calls.subscribe(id, () => {
-          if (!subscriptions.has(call)) return;
-          changed.add(call);
-          wake();
-        }),
-      );
-      changed.add(call);
+      const call: OpenCall = { id, after, confirmed: after === 0, changed: false, unsubscribe: () => {} };
+      open.add(call);
+      call.unsubscribe = calls.subscribe(id, () => change(call));
+      change(call);
     }
     if (request.recheck !== undefined) endRechecks = recheckAccess(request.recheck, told);
 
-    while (subscriptions.size > 0) {
+    while (open.size > 0) {
       if (refused !== null) throw refused.error;
-      if (changed.size === 0) {
+      if (changed.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         continue;
       }
-      const batch = [...changed].slice(0, readsAtOnce);
-      for (const call of batch) changed.delete(call);
+      const batch = changed.slice(0, readsAtOnce).filter((call) => open.has(call));
+      changed = changed.slice(readsAtOnce);
+      for (const call of batch) call.changed = false;
       const pages = await Promise.all(batch.map((call) => calls.events(call.id, call.confirmed ? call.after : call.after - 1, reader)));
       for (const [index, call] of batch.entries()) {
         const page = pages[index] ?? null;
@@ -115,7 +118,7 @@ export async function* followCalls(
             if (isTerminalEvent(event)) letGo(call);
             if (!known) yield { id: call.id, event };
           }
-          if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);
+          if (hasMore(page, call)) change(call);
         }
       }
     }

@@ -39,19 +39,21 @@ export const appRouter = raincheck.bind(
   t.router({
     /** Nobody runs it: the benchmark settles it itself. */
     held: raincheck.deferrable(t.procedure, { retry: { attempts: 1 } }).mutation((): string => "never"),
-    /** tRPC's own subscription, as lean as it can be written. */
-    ticks: t.procedure.subscription(async function* ({ signal }) {
-      while (signal?.aborted === false) {
-        yield tracked(String(ticks), { ticks });
-        await new Promise<void>((resolve) => {
-          waiting.add(resolve);
-          signal.addEventListener("abort", () => {
-            waiting.delete(resolve);
-            resolve();
+    /** tRPC's own subscription, as lean as it can be written, with an input as a watch has one. */
+    ticks: t.procedure
+      .input((input: unknown) => input)
+      .subscription(async function* ({ signal }) {
+        while (signal?.aborted === false) {
+          yield tracked(String(ticks), { ticks });
+          await new Promise<void>((resolve) => {
+            waiting.add(resolve);
+            signal.addEventListener("abort", () => {
+              waiting.delete(resolve);
+              resolve();
+            });
           });
-        });
-      }
-    }),
+        }
+      }),
     calls: raincheck.calls(t.procedure),
   }),
 );

@@ -61,9 +61,9 @@ export class SseClient {
   }
 }
 
-/** The path of a watch of some calls. */
-export function watchPath(calls: readonly { readonly id: string; readonly after?: number }[]): string {
-  return `/calls.watch?input=${encodeURIComponent(JSON.stringify({ calls }))}`;
+/** The path of a watch of some calls, or of another subscription with the same input. */
+export function watchPath(calls: readonly { readonly id: string; readonly after?: number }[], path = "calls.watch"): string {
+  return `/${path}?input=${encodeURIComponent(JSON.stringify({ calls }))}`;
 }
 
 /**

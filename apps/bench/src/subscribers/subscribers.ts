@@ -3,6 +3,7 @@
  * of tRPC's own subscription in a process of the same kind. Heap and RSS each, connections to the database, transactions a second; and
  * what 10,000 clients that come and go leave behind.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Benchmark, type PeerResult, figureOf, machine } from "../report.ts";
 import { openDatabase, serverVersion } from "../database.ts";
 import { type Activity, watchActivity } from "./activity.ts";
@@ -49,9 +50,9 @@ export const subscribersBenchmark: Benchmark = async ({ rounds, log }) => {
 async function measure(url: string, peer: Peer, activity: Activity): Promise<Metrics> {
   await using opened = new AsyncDisposableStack();
   const api = await startApi(opened, url);
-  const ids = peer === "raincheck" ? (await api.ask({ type: "start", count: subscribers })).ids : [];
+  const { ids } = await api.ask({ type: "start", count: subscribers });
   const connectOne = (index: number, told: () => void): SseClient =>
-    new SseClient(api.port, peer === "raincheck" ? watchPath([{ id: ids[index % ids.length]! }]) : "/ticks", { event: told });
+    new SseClient(api.port, watchPath([{ id: ids[index % ids.length]! }], peer === "raincheck" ? "calls.watch" : "ticks"), { event: told });
   await comeAndGo(warmUp, connectOne);
 
   const idleBefore = await activity.rate(idleSeconds);
@@ -87,8 +88,9 @@ async function comeAndGo(count: number, connectOne: (index: number, told: () => 
   }
 }
 
-/** The heap once it does not shrink any more. */
+/** The heap once the server has noticed who left, and it does not shrink any more. */
 async function restingHeap(api: ApiProcess): Promise<number> {
+  await sleep(2_000);
   let heap = Number.POSITIVE_INFINITY;
   for (let now = (await api.ask({ type: "memory" })).heapBytes; now < heap * 0.99; now = (await api.ask({ type: "memory" })).heapBytes)
     heap = now;
