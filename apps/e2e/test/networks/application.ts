@@ -116,7 +116,7 @@ export async function runApplication(settings: Settings): Promise<RunningApplica
     finish: async (call) => void (await engine.settle(call, { type: "succeeded", output: '~1j"made"' })),
     client(transport, port, { user = "ada", streams = port } = {}) {
       if (transport === "WebSocket") {
-        const client = createWSClient({ url: `ws://127.0.0.1:${port}`, connectionParams: { user }, retryDelayMs: () => 10 });
+        const client = createWSClient({ url: `ws://127.0.0.1:${streams}`, connectionParams: { user }, retryDelayMs: () => 10 });
         cleanup.defer(() => client.close());
         return createTRPCClient<AppRouter>({ links: [wsLink({ client })] });
       }

@@ -8,6 +8,8 @@ export interface BadProxy extends AsyncDisposable {
   readonly connections: number;
   /** From now on nothing passes of the connections there are, and nothing is closed; new ones work. */
   silenceAll(): void;
+  /** Cuts every connection now. */
+  cutAll(): void;
 }
 
 /** What is bad about it. */
@@ -64,6 +66,7 @@ export async function openBadProxy(target: number, { idleMs, holdBytes = 0 }: Ba
       return connections;
     },
     silenceAll: () => sockets.forEach((socket) => silenced.add(socket)),
+    cutAll: () => sockets.forEach((socket) => socket.destroy()),
     async [Symbol.asyncDispose]() {
       silenced.clear();
       for (const socket of sockets) socket.destroy();

@@ -142,6 +142,28 @@ describe("connections that go silent without being closed", () => {
   });
 });
 
+describe("two hundred calls", () => {
+  it.each(transports)("are followed by one client, and nothing of them is lost when its connections are cut (%s)", async (transport) => {
+    await using app = await runApplication({});
+    await using proxy = await openBadProxy(app.port, {});
+    const { make } = createDeferClient(app.client("HTTP and SSE", app.port));
+    const handles = await Promise.all(Array.from({ length: 200 }, () => make()));
+    const following = createDeferClient(app.client(transport, app.port, { streams: proxy.port })).make;
+    const reading = Promise.all(handles.map(({ id }) => collect(following.attach(id).events())));
+    await vi.waitFor(() => expect(app.watched()).toBe(200), patience);
+    const calls = [];
+    for (let count = 0; count < 200; count++) calls.push(await app.claim());
+    for (const call of calls.slice(0, 100)) await app.progress(call, 1);
+    proxy.cutAll();
+    for (const call of calls.slice(100)) await app.progress(call, 1);
+    for (const call of calls.slice(0, 100)) await app.finish(call);
+    proxy.cutAll();
+    for (const call of calls.slice(100)) await app.finish(call);
+    expect((await reading).map(told)).toEqual(handles.map(() => whole));
+    await vi.waitFor(() => expect(app.watched()).toBe(0), patience);
+  });
+});
+
 describe("a session that is revoked", () => {
   it.each(transports)("ends the watches of its user, and nobody else's (%s)", async (transport) => {
     await using app = await runApplication({ calls: { recheck: "100 millis" } });
