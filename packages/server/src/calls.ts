@@ -14,6 +14,7 @@ import {
   type WatchMessage,
   type WatchRequest,
   limits,
+  refuseUnknownOptions,
   toMs,
 } from "@raincheck/protocol";
 import type { Reader } from "@raincheck/engine";
@@ -167,8 +168,7 @@ export function callsProcedures<TMeta, TErrorShape>(
 
 function recheckMsOf(options: CallsOptions): number | null {
   if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of options");
-  const unknown = Object.keys(options).find((key) => key !== "recheck");
-  if (unknown !== undefined) throw new InvalidOption(unknown, "unknown option", "recheck");
+  refuseUnknownOptions(options, ["recheck"]);
   const { recheck = "30 seconds" } = options;
   if (recheck === false) return null;
   const ms = toMs(recheck, "recheck");

@@ -59,7 +59,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: "packages/server/src/follow-calls.ts",
-        find: "if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);",
+        find: "if (hasMore(page, call)) change(call);",
         replace: "call.after = page.lastSeq;",
       },
     ],

@@ -178,12 +178,8 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     by: "system",
     name: "a watch that forgets the wakes that come while it reads",
     patches: [
-      change(follow, "for (const call of batch) changed.delete(call);", ""),
-      change(
-        follow,
-        "if (hasMore(page, call) && subscriptions.has(call)) changed.add(call);",
-        "if (!hasMore(page, call)) changed.delete(call);",
-      ),
+      change(follow, "for (const call of batch) call.changed = false;", ""),
+      change(follow, "if (hasMore(page, call)) change(call);", "call.changed = false;\nif (hasMore(page, call)) change(call);"),
     ],
   },
   {
