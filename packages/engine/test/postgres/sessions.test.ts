@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, inject, test } from "vitest";
 import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
 import { controlLimits } from "../../src/postgres/sessions/session-limits.ts";
@@ -44,6 +46,24 @@ describe("a session", () => {
     const pid = await second;
     expect(order).toEqual(["first", "second"]);
     expect(await pidOf()).toBe(pid);
+  });
+
+  test("keeps nothing of the answers that it gave", async () => {
+    await using fixture = await sessionsFixture(1);
+    const answers: WeakRef<object>[] = [];
+    for (let times = 0; times < 50; times++)
+      answers.push(new WeakRef(await fixture.sessions.use((sql) => sql`select ${times}::int as number`)));
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    await expect
+      .poll(
+        () => {
+          collect();
+          return answers.filter((answer) => answer.deref() !== undefined).length;
+        },
+        { timeout: 15_000 },
+      )
+      .toBeLessThan(5);
   });
 
   test("that was cut while idle is replaced", async () => {

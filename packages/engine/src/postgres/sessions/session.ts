@@ -24,8 +24,8 @@ export interface Session {
   readonly sql: Sql;
   /** Set when its connection has closed, or is to be. */
   broken: boolean;
-  /** Rejects when its connection closes. */
-  readonly closed: Promise<never>;
+  /** Calls back when its connection closes, or has closed, until the returned function is called. */
+  readonly onClosed: (tell: (error: Error) => void) => () => void;
   /** Drops the connection, without a farewell: what it is used for rejects with this error. */
   readonly destroy: (error: Error) => void;
   /** Leaves the other end a moment to close the connection too. */
@@ -36,8 +36,12 @@ export interface Session {
 
 /** Opens a session: it connects at its first statement. */
 export function openSession({ url, applicationName, limits, isPooled, arrays, outages }: SessionOptions): Session {
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => undefined);
+  let closedWith: Error | null = null;
+  const toTell = new Set<(error: Error) => void>();
+  const closed = (error: Error): void => {
+    closedWith ??= error;
+    for (const tell of toTell) tell(closedWith);
+  };
   /** Of the server's process; not known behind a pooler. */
   let pid: number | null = null;
   const wire = wireOnce({
@@ -61,7 +65,7 @@ export function openSession({ url, applicationName, limits, isPooled, arrays, ou
     onnotice: () => undefined,
     onclose: () => {
       session.broken = true;
-      reject(connectionError("CONNECTION_CLOSED"));
+      closed(connectionError("CONNECTION_CLOSED"));
     },
     connection: { application_name: applicationName },
     socket: wire.connect,
@@ -72,12 +76,16 @@ export function openSession({ url, applicationName, limits, isPooled, arrays, ou
   const session: Session = {
     sql,
     broken: false,
-    closed: promise,
+    onClosed(tell) {
+      if (closedWith === null) toTell.add(tell);
+      else tell(closedWith);
+      return () => toTell.delete(tell);
+    },
     watch: wire.watch,
     farewell: wire.farewell,
     destroy(error) {
       session.broken = true;
-      reject(error);
+      closed(error);
       wire.destroy();
     },
   };

@@ -85,7 +85,10 @@ export function openSessions(options: SessionsOptions): Sessions {
       session.watch(true);
       try {
         // postgres.js does not reject a statement that is sent between a socket's error and its close.
-        const value = await Promise.race([work(session.sql, () => void (session.broken = true)), session.closed]);
+        const value = await unlessClosed(
+          session,
+          work(session.sql, () => void (session.broken = true)),
+        );
         outages?.heard();
         return value;
       } catch (error) {
@@ -111,4 +114,15 @@ export function openSessions(options: SessionsOptions): Sessions {
       await Promise.all([...idle.splice(0), ...inUse].map(closeSession));
     },
   };
+}
+
+/**
+ * The answer, or the end of the session if that comes first. Not `Promise.race` with a promise of that end: it would keep every answer
+ * for as long as the session lives.
+ */
+function unlessClosed<TValue>(session: Session, answer: Promise<TValue>): Promise<TValue> {
+  return new Promise((resolve, reject) => {
+    const leave = session.onClosed(reject);
+    answer.then(resolve, reject).finally(leave);
+  });
 }
