@@ -6,7 +6,7 @@ import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import { acceptLanes } from "./accepting/accept-lanes.ts";
 import type { AcceptResult } from "./accepting/accept.ts";
 import { AsidePaths } from "./aside/aside-paths.ts";
-import { openApplication, openControl, probe } from "./sessions/connections.ts";
+import { atStart, openApplication, openControl, probe } from "./sessions/connections.ts";
 import { type EventsRequest, readEvents } from "./reading/events.ts";
 import { makeGate } from "./claiming/gate.ts";
 import { whereIs } from "./accepting/join.ts";
@@ -17,7 +17,6 @@ import { watchForOutages } from "./sessions/outage.ts";
 import { reach } from "./sessions/reach.ts";
 import { type Report, reportBatch } from "./settling/report.ts";
 import { startServerWatch } from "./keeping/server-watch.ts";
-import { learnArrayTypes } from "./sessions/array-types.ts";
 import { type Settling, settleBatch } from "./settling/settle.ts";
 import { executorOf } from "./sessions/transaction.ts";
 import { isRefused } from "./sessions/unavailable.ts";
@@ -61,7 +60,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   await using opening = new AsyncDisposableStack();
   // Loaded only where it is used: its package is optional.
   const url = options.url ?? opening.use(await (await import("../embedded/index.ts")).openEmbeddedPostgres()).url;
-  const arrays = await reach(url, () => learnArrayTypes(url, (sql) => migrateLedger(sql, { schema, migrate })));
+  const arrays = await reach(url, () => atStart(url, (sql) => migrateLedger(sql, { schema, migrate })));
   const connections = { url, arrays, isPooled: !listen };
   const outages = opening.adopt(
     watchForOutages((pid) => probe(connections, pid)),

@@ -1,12 +1,11 @@
 import type { SqlExecutor } from "../../src/delivery/delivery.ts";
 import { pgBoss } from "../../src/delivery/pg-boss.ts";
 import { AsidePaths } from "../../src/postgres/aside/aside-paths.ts";
-import { openControl } from "../../src/postgres/sessions/connections.ts";
+import { atStart, openControl } from "../../src/postgres/sessions/connections.ts";
 import { makeGate } from "../../src/postgres/claiming/gate.ts";
 import { whereIs } from "../../src/postgres/accepting/join.ts";
 import type { Ledger } from "../../src/postgres/ledger.ts";
 import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
-import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
 import type { Sessions } from "../../src/postgres/sessions/sessions.ts";
 import { executorOf } from "../../src/postgres/sessions/transaction.ts";
 import type { Wakes } from "../../src/postgres/waking/wake.ts";
@@ -23,7 +22,7 @@ export async function ledgerWithoutKeeper(fixture: LedgerFixture, watch: (sessio
   await migrating.start();
   await migrating.stop();
   const outages = watchForOutages(async () => "working");
-  const control = watch(openControl({ url, arrays: await learnArrayTypes(url, async () => {}), isPooled: false, outages }));
+  const control = watch(openControl({ url, arrays: await atStart(url, async () => {}), isPooled: false, outages }));
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const delivery = await pgBoss().open({ url, schema, migrate: false, database });
   let runnable = Promise.withResolvers<void>();

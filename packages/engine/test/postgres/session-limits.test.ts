@@ -1,9 +1,8 @@
 import type { Sql, TransactionSql } from "postgres";
 import { describe, expect, inject, test } from "vitest";
 import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
-import { openApplication, openControl, probe } from "../../src/postgres/sessions/connections.ts";
+import { atStart, openApplication, openControl, probe } from "../../src/postgres/sessions/connections.ts";
 import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
-import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
 import type { Sessions } from "../../src/postgres/sessions/sessions.ts";
 import { inTransaction } from "../../src/postgres/sessions/transaction.ts";
 import { newCall } from "../new-call.ts";
@@ -14,7 +13,7 @@ async function opened(
   url = inject("postgresUrl"),
 ): Promise<{ control: Sessions; application: Sessions } & AsyncDisposable> {
   await using opening = new AsyncDisposableStack();
-  const connections = { url, isPooled, arrays: await learnArrayTypes(url, async () => {}) };
+  const connections = { url, isPooled, arrays: await atStart(url, async () => {}) };
   const outages = opening.adopt(
     watchForOutages((pid) => probe(connections, pid)),
     (watch) => watch.close(),

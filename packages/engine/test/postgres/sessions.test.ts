@@ -1,9 +1,9 @@
+import { atStart } from "../../src/postgres/sessions/connections.ts";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, inject, test } from "vitest";
 import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
 import { controlLimits } from "../../src/postgres/sessions/session-limits.ts";
-import { learnArrayTypes } from "../../src/postgres/sessions/array-types.ts";
 import { type Sessions, openSessions } from "../../src/postgres/sessions/sessions.ts";
 import { inTransaction } from "../../src/postgres/sessions/transaction.ts";
 import { isUnavailable } from "../../src/postgres/sessions/unavailable.ts";
@@ -17,7 +17,7 @@ interface SessionsFixture extends AsyncDisposable {
 async function sessionsFixture(max = 2): Promise<SessionsFixture> {
   await using opening = new AsyncDisposableStack();
   const proxy = opening.use(await faultProxy(inject("postgresUrl")));
-  const arrays = await learnArrayTypes(proxy.url, async () => {});
+  const arrays = await atStart(proxy.url, async () => {});
   const sessions = opening.adopt(
     openSessions({ url: proxy.url, max, arrays, applicationName: "test", limits: controlLimits, isPooled: false, outages: null }),
     (one) => one.end(500),
@@ -192,7 +192,7 @@ describe("a transaction of a session", () => {
       heard: () => void told.push("heard"),
       unheard: () => void told.push("unheard"),
     };
-    const arrays = await learnArrayTypes(url, async () => {});
+    const arrays = await atStart(url, async () => {});
     const sessions = openSessions({ url, max: 1, arrays, applicationName: "test", limits: controlLimits, isPooled: false, outages });
     const elsewhere = Object.assign(new Error("the mail server refused"), { code: "ECONNREFUSED" });
     const work = inTransaction(sessions, async (sql) => {

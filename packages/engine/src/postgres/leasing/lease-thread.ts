@@ -4,11 +4,11 @@
  * It does nothing as long as the loop beats. It has no connection either: it makes one for each extension, four in the length of a
  * lease, only while the loop is held.
  */
+import { atStart } from "../sessions/connections.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { workerData } from "node:worker_threads";
 import { LeaseBoard, machineMs } from "./lease-board.ts";
 import { extendRows } from "./lease.ts";
-import { learnArrayTypes } from "../sessions/array-types.ts";
 
 /** What the thread is started with. */
 export interface LeaseThreadData {
@@ -27,7 +27,7 @@ async function extendNoted(): Promise<void> {
   const sentMs = machineMs();
   const attempts = board.noted(sentMs);
   if (attempts.length === 0) return;
-  await learnArrayTypes(url, async (sql) => {
+  await atStart(url, async (sql) => {
     const extended = extendRows({ schema, sql, attempts, leaseMs }).then(() => (board.extendedMs = sentMs));
     await Promise.race([extended, sleep(leaseMs)]);
   });

@@ -1,43 +1,29 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
+import { arrayTextOf, parseArrayText } from "./array-text.ts";
 
-/** What postgres.js learns of the server's array types when it connects. */
+/** How arrays are read and written, by the ids of the server's array types. */
 export type ArrayTypes = Pick<Sql["options"], "parsers" | "serializers">;
 
-/** Postgres is near: a connection that takes longer is not coming. */
-export const connectTimeoutSeconds = 5;
+/** For a session that is to learn them. */
+export const noArrayTypes: ArrayTypes = { parsers: {}, serializers: {} };
 
 /**
- * Opens one connection that asks the server for its array types, for the sessions that follow.
+ * Asks the server for its array types, and makes of how their elements are read and written how they are.
  *
- * @param work what else there is to do on it, before it closes.
+ * postgres.js asks by itself when it connects, but a connection that breaks in that moment rejects a promise that nobody can handle, which
+ * ends the process (release 3.4.9). So it is told not to (`fetch_types: false`).
  */
-export async function learnArrayTypes(url: string, work: (sql: Sql) => Promise<void>): Promise<ArrayTypes> {
-  const sql = postgres(url, {
-    max: 1,
-    connect_timeout: connectTimeoutSeconds,
-    onnotice: () => undefined,
-    connection: { application_name: "raincheck start" },
-  });
-  try {
-    // The types are asked for before the first statement is sent. postgres.js itself would go on trying for ever.
-    await inTime(sql`select`);
-    await work(sql);
-    return { parsers: sql.options.parsers, serializers: sql.options.serializers };
-  } finally {
-    await sql.end({ timeout: 0.5 });
+export async function learnArrayTypes(sql: Sql): Promise<ArrayTypes> {
+  const types = await sql.unsafe<{ oid: number; typarray: number; typdelim: string }[]>(
+    "select oid, typarray, typdelim from pg_catalog.pg_type where typarray <> 0",
+  );
+  const { parsers, serializers } = sql.options;
+  const learned: ArrayTypes = { parsers: {}, serializers: {} };
+  for (const { oid, typarray, typdelim } of types) {
+    const [parse, serialize] = [parsers[oid], serializers[oid]];
+    learned.parsers[typarray] = (text: string) => parseArrayText(text, parse, typdelim);
+    // What is no array is one already, as text.
+    learned.serializers[typarray] = (value: unknown) => (Array.isArray(value) ? arrayTextOf(value, serialize, typdelim) : value);
   }
-}
-
-async function inTime<TValue>(connecting: PromiseLike<TValue>): Promise<TValue> {
-  const late = new AbortController();
-  const refuse = sleep((connectTimeoutSeconds + 1) * 1_000, undefined, { signal: late.signal }).then(() => {
-    throw Object.assign(new Error("No connection was made in time."), { code: "CONNECT_TIMEOUT" });
-  });
-  try {
-    return await Promise.race([connecting, refuse]);
-  } finally {
-    refuse.catch(() => undefined);
-    late.abort();
-  }
+  return learned;
 }

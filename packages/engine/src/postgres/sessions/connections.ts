@@ -1,6 +1,7 @@
 import postgres, { type Options, type Sql } from "postgres";
+import { type ArrayTypes, learnArrayTypes, noArrayTypes } from "./array-types.ts";
 import type { Finding } from "./outage.ts";
-import { applicationLimits, controlLimits } from "./session-limits.ts";
+import { applicationLimits, controlLimits, startLimits } from "./session-limits.ts";
 import { type Sessions, type SessionsOptions, openSessions } from "./sessions.ts";
 import { isAnswered } from "./unavailable.ts";
 
@@ -26,6 +27,27 @@ export function openApplication(options: ConnectionOptions, max: number): Sessio
     limits: applicationLimits,
     max: max - controlConnections - 1,
   });
+}
+
+/**
+ * Runs statements on a session that is there for them alone, and learns how arrays are read and written, for the sessions that follow.
+ *
+ * @param work runs when the arrays are learned.
+ */
+export async function atStart(url: string, work: (sql: Sql) => Promise<void>): Promise<ArrayTypes> {
+  const options = { url, arrays: noArrayTypes, isPooled: true, outages: null, applicationName: "raincheck start" };
+  const sessions = openSessions({ ...options, limits: startLimits, max: 1 });
+  try {
+    return await sessions.use(async (sql) => {
+      const arrays = await learnArrayTypes(sql);
+      Object.assign(sql.options.parsers, arrays.parsers);
+      Object.assign(sql.options.serializers, arrays.serializers);
+      await work(sql);
+      return arrays;
+    });
+  } finally {
+    await sessions.end(0);
+  }
 }
 
 /** See {@link Probe}. Asks on a connection of its own, once. */

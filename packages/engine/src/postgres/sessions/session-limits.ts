@@ -31,6 +31,9 @@ export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000
  */
 export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 40_000, idleMs: 30_000, silenceMs: 301_000 };
 
+/** The first statements of a process may wait for others that migrate, and migrate themselves; nothing is set for their session. */
+export const startLimits: SessionLimits = { statementMs: 300_000, lockMs: 300_000, idleMs: 30_000, silenceMs: 301_000 };
+
 /** Begins a transaction. Whatever the role or the database says: what is read under a lock must be what was committed before it was had. */
 export const begin = "begin isolation level read committed";
 

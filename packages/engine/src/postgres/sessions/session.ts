@@ -1,9 +1,12 @@
 import type { Socket } from "node:net";
 import postgres, { type Options, type Sql } from "postgres";
-import { type ArrayTypes, connectTimeoutSeconds } from "./array-types.ts";
+import type { ArrayTypes } from "./array-types.ts";
 import type { Outages } from "./outage.ts";
 import { type SessionLimits, setLimits, singleStatements } from "./session-limits.ts";
 import { type SocketTarget, connectionError, wireOnce } from "./wire.ts";
+
+/** Postgres is near: a connection that takes longer is not coming. */
+const connectTimeoutSeconds = 5;
 
 /** How a session is made. */
 export interface SessionOptions {
