@@ -18,7 +18,6 @@ const samples: readonly (readonly [string, unknown])[] = [
   ],
   ["int8[]", ["9007199254740993"]],
   ["float8[]", [1.5, -0.25]],
-  ["bool[]", [true, false]],
   ["uuid[]", ["00000000-0000-0000-0000-000000000001"]],
   ["timestamptz[]", [new Date(1_000)]],
   ["bytea[]", [Buffer.from([0, 255])]],
