@@ -9,8 +9,12 @@ export interface FaultProxy extends AsyncDisposable {
   readonly url: string;
   /** Connections made since the start. */
   readonly connections: number;
-  /** Cuts the connection whose client sends `statement` next: after the server has answered, before the answer is passed on. */
-  loseAnswerTo(statement: string): Promise<void>;
+  /**
+   * Cuts the connection whose client sends `statement` next: after the server has answered, before the answer is passed on.
+   *
+   * @param how `"close"` (default): as a server that goes; `"reset"`: as one that is gone, which the client meets as `ECONNRESET`.
+   */
+  loseAnswerTo(statement: string, how?: "close" | "reset"): Promise<void>;
   /** Spoils the next statement with these bytes on its way to the server, which then refuses it. The connection lives. */
   spoil(statement: string): Promise<void>;
   /** Cuts every connection now. */
@@ -27,12 +31,18 @@ export interface FaultProxy extends AsyncDisposable {
   readonly startUps: readonly ReadonlyMap<string, string>[];
 }
 
+interface Trap {
+  readonly statement: Buffer;
+  readonly how: "close" | "reset";
+  readonly sprung: () => void;
+}
+
 /** Starts a proxy in front of the database at `url`. */
 export async function faultProxy(url: string): Promise<FaultProxy> {
   const target = new URL(url);
   const sockets = new Set<Socket>();
   const silenced = new Set<Socket>();
-  const traps: { statement: Buffer; sprung: () => void }[] = [];
+  const traps: Trap[] = [];
   const startUps: ReadonlyMap<string, string>[] = [];
   const spoilers: { statement: Buffer; spoilt: () => void }[] = [];
   let connections = 0;
@@ -41,7 +51,7 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
   const server = createServer((client) => {
     connections += 1;
     const upstream = connect(Number(target.port), target.hostname);
-    let answerIsLost: (() => void) | null = null;
+    let lost: Trap | null = null;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on("error", () => undefined);
@@ -56,7 +66,7 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
     client.on("data", (bytes) => {
       if (blackhole || silenced.has(client)) return;
       const index = traps.findIndex(({ statement }) => bytes.includes(statement));
-      if (index >= 0) answerIsLost = traps.splice(index, 1)[0]!.sprung;
+      if (index >= 0) lost = traps.splice(index, 1)[0]!;
       const spoiler = spoilers.findIndex(({ statement }) => bytes.includes(statement));
       if (spoiler >= 0) {
         const { statement, spoilt } = spoilers.splice(spoiler, 1)[0]!;
@@ -67,9 +77,10 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
     });
     upstream.on("data", (bytes) => {
       if (blackhole || silenced.has(client)) return;
-      if (answerIsLost === null) return void client.write(bytes);
-      client.destroy();
-      answerIsLost();
+      if (lost === null) return void client.write(bytes);
+      if (lost.how === "reset") client.resetAndDestroy();
+      else client.destroy();
+      lost.sprung();
     });
   });
   await listen(server, 0);
@@ -89,7 +100,7 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
     get connections() {
       return connections;
     },
-    loseAnswerTo: (statement) => new Promise((sprung) => traps.push({ statement: Buffer.from(statement), sprung })),
+    loseAnswerTo: (statement, how = "close") => new Promise((sprung) => traps.push({ statement: Buffer.from(statement), how, sprung })),
     spoil: (statement) => new Promise((spoilt) => spoilers.push({ statement: Buffer.from(statement), spoilt })),
     cutAll: () => sockets.forEach((socket) => socket.destroy()),
     get blackhole() {

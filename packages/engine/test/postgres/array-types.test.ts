@@ -19,9 +19,6 @@ const samples: readonly (readonly [string, unknown])[] = [
   ["int8[]", ["9007199254740993"]],
   ["float8[]", [1.5, -0.25]],
   ["uuid[]", ["00000000-0000-0000-0000-000000000001"]],
-  ["timestamptz[]", [new Date(1_000)]],
-  ["bytea[]", [Buffer.from([0, 255])]],
-  ["jsonb[]", [{ a: [1, "x"] }]],
   ["text[]", []],
 ];
 
@@ -36,6 +33,12 @@ test("arrays are read and written as postgres.js does that has asked for the typ
       expect(row, type).toEqual((await theirs.unsafe(text, [value] as never[]))[0]);
       expect(row?.["value"], type).toEqual(value);
     }
+    // postgres.js sends arrays of these as if they were no arrays.
+    const read =
+      "select '{t,f}'::bool[] as a, array['1970-01-01Z'::timestamptz] as b, array['\\x00ff'::bytea] as c, array['{\"d\":[1]}'::jsonb] as d";
+    const [row] = await ours.unsafe(read);
+    expect(row).toEqual({ a: [true, false], b: [new Date(0)], c: [Buffer.from([0, 255])], d: [{ d: [1] }] });
+    expect(row).toEqual((await theirs.unsafe(read))[0]);
     // Which postgres.js reads as "NULL".
     const [nulls] = await ours`select ${[null, "NULL", "null"]}::text[] as value`;
     expect(nulls?.["value"]).toEqual([null, "NULL", "null"]);
@@ -55,7 +58,7 @@ test("a connection that breaks while the types are asked for is told as unavaila
   process.on("unhandledRejection", hear);
   onTestFinished(() => void process.off("unhandledRejection", hear));
   const engine = fixture.engine({ url: proxy.url });
-  const cut = proxy.loseAnswerTo("typdelim");
+  const cut = proxy.loseAnswerTo("typdelim", "reset");
   await expect(engine.accept(newCall())).rejects.toMatchObject({ _tag: "EngineUnavailable" });
   await cut;
   expect(await engine.accept(newCall())).toMatchObject({ created: true });
