@@ -1,8 +1,8 @@
-import { isTerminal } from "@raincheck/protocol";
+import { type CallId, isTerminal } from "@raincheck/protocol";
 import { EngineStopped } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
-import { MemoryCall } from "./memory-call.ts";
+import { type CallOrigin, MemoryCall } from "./memory-call.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -18,15 +18,20 @@ export class LivingCalls {
   readonly queueWakes = new Wakes();
   readonly #clock: Clock;
   readonly #concurrency: number;
+  readonly #newId: () => CallId;
   readonly #count = { queued: 0, running: 0 };
   #added = 0;
   #isStopped = false;
   #timer: { readonly dueMs: number; readonly cancel: () => void } | null = null;
 
-  /** @param concurrency attempts at once, at most: who waits for one to end is to be woken. */
-  constructor(clock: Clock, concurrency: number) {
+  /**
+   * @param options.concurrency attempts at once, at most: who waits for one to end is to be woken.
+   * @param options.newId makes the ids of replies.
+   */
+  constructor(clock: Clock, { concurrency, newId }: { readonly concurrency: number; readonly newId: () => CallId }) {
     this.#clock = clock;
     this.#concurrency = concurrency;
+    this.#newId = newId;
   }
 
   /** How many are queued. */
@@ -48,8 +53,8 @@ export class LivingCalls {
   }
 
   /** Adds a new call. */
-  add(given: NewCall, parent: MemoryCall | null, now: Moment): MemoryCall {
-    const call = new MemoryCall(given, { number: ++this.#added, parent, now });
+  add(given: NewCall, origin: CallOrigin, now: Moment): MemoryCall {
+    const call = new MemoryCall(given, { ...origin, number: ++this.#added, now });
     this.#count.queued += 1;
     this.ledger.add(call);
     this.wakes.changed(given.id);
@@ -66,6 +71,7 @@ export class LivingCalls {
     this.#countState(before.state, -1);
     this.#countState(after.state, 1);
     this.#place(call, now);
+    if (!isTerminal(before.state)) this.#reply(call, now);
     // A place is free under `concurrency`, or the limit of a path, and a call of any queue may take it.
     if (before.state !== after.state && after.state !== "running" && (this.#concurrency !== Infinity || call.given.concurrency !== null)) {
       for (const queue of this.ledger.runnableQueues()) this.queueWakes.changed(queue);
@@ -81,6 +87,11 @@ export class LivingCalls {
     this.#timer = null;
     this.wakes.allChanged();
     this.queueWakes.allChanged();
+  }
+
+  #reply(call: MemoryCall, now: Moment): void {
+    const reply = call.given.reply === null ? null : call.toReply(this.#newId());
+    if (reply !== null) this.add(reply, { parent: null, repeats: null, key: null }, now);
   }
 
   #passTime(now: Moment): void {

@@ -4,8 +4,16 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
+import { type StoredReply, isOfReplies, replyPlace, takenReplyKeptMs } from "../reply.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
+
+/** Where a call comes from. */
+export interface CallOrigin {
+  readonly parent: MemoryCall | null;
+  readonly repeats: CallId | null;
+  readonly key: string | null;
+}
 
 /**
  * One call in memory. Its state is nothing but the fold of its events, so a step that the state machine does not have throws
@@ -17,6 +25,10 @@ export class MemoryCall {
   readonly number: number;
   /** Of its parent, by name alone: a call must not keep its ancestors in memory. `null`: none. */
   readonly parentId: CallId | null;
+  /** What names it beside its id; `null`: nothing. */
+  readonly key: string | null;
+  /** The call that it repeats; `null`: none. */
+  readonly repeats: CallId | null;
   readonly events: StoredEvent[] = [];
   readonly #acceptedMs: number;
   readonly #deadlineMs: number;
@@ -33,13 +45,12 @@ export class MemoryCall {
   #leaseEndsMs = 0;
   #endedMs = 0;
 
-  constructor(
-    given: NewCall,
-    { number, parent, now }: { readonly number: number; readonly parent: MemoryCall | null; readonly now: Moment },
-  ) {
+  constructor(given: NewCall, { number, parent, repeats, key, now }: CallOrigin & { readonly number: number; readonly now: Moment }) {
     this.given = { ...given };
     this.number = number;
     this.parentId = parent?.given.id ?? null;
+    this.key = key;
+    this.repeats = repeats;
     this.#acceptedMs = now.ms;
     const ownMs = given.deadlineMs === null ? Infinity : now.ms + given.deadlineMs;
     this.#deadlineMs = parent === null ? ownMs : Math.min(ownMs, parent.#deadlineMs);
@@ -88,7 +99,7 @@ export class MemoryCall {
   /** The next moment at which time alone changes it. */
   dueMs(nowMs: number): number {
     const { state } = this.folded;
-    if (isTerminal(state)) return this.#endedMs + this.given.retentionMs;
+    if (isTerminal(state)) return this.#endedMs + this.#keptMs();
     const expiresMs = Math.min(this.#deadlineMs, this.#startByMs());
     if (state === "running") return Math.min(expiresMs, this.#leaseEndsMs);
     if (this.isAside) return Math.min(expiresMs, this.#giveUpMs);
@@ -158,9 +169,9 @@ export class MemoryCall {
   /**
    * The call as the ledger shows it.
    *
-   * @param parent the id of its parent, if it is to be seen.
+   * @param seen the ids of its parent and of the call that it repeats, if they are to be seen.
    */
-  toRecord(parent: CallId | null): CallRecord {
+  toRecord({ parent, repeats }: Pick<CallRecord, "parent" | "repeats">): CallRecord {
     const { id, path, queue, principal } = this.given;
     const { state, seq, attempt, progress, end } = this.folded;
     return {
@@ -169,6 +180,7 @@ export class MemoryCall {
       queue,
       principal,
       parent,
+      repeats,
       state,
       seq,
       attempt,
@@ -182,9 +194,53 @@ export class MemoryCall {
     };
   }
 
+  #keptMs(): number {
+    const { retentionMs, path } = this.given;
+    return this.folded.state === "succeeded" && isOfReplies(path) ? Math.min(retentionMs, takenReplyKeptMs) : retentionMs;
+  }
+
   /** Only the first attempt has to start by a time. */
   #startByMs(): number {
     return this.given.startByMs === null || this.folded.attempt > 0 ? Infinity : this.#acceptedMs + this.given.startByMs;
+  }
+
+  /** The call that tells of its end; `null`: it has not ended, or nobody is to be told. */
+  toReply(id: CallId): NewCall | null {
+    const { path, principal, priority, retentionMs, reply } = this.given;
+    const { state, attempt, end } = this.folded;
+    if (reply === null || end === null || !isTerminal(state)) return null;
+    const { output, failure, cancelReason } = this.toRecord({ parent: null, repeats: null });
+    const place = replyPlace(reply);
+    const told: StoredReply = {
+      id: this.given.id,
+      path,
+      principal,
+      repeats: this.repeats,
+      state,
+      attempt,
+      endedAt: end.at,
+      output,
+      failure,
+      cancelReason,
+    };
+    return {
+      id,
+      path: `${place.pathPrefix}${path}`,
+      queue: place.queue,
+      principal: place.principal,
+      input: JSON.stringify(told),
+      context: "null",
+      idempotencyKey: null,
+      priority,
+      concurrency: null,
+      delayMs: 0,
+      startByMs: null,
+      deadlineMs: null,
+      retentionMs,
+      startedBy: null,
+      detached: false,
+      reply: null,
+    };
   }
 
   #expire(code: string, message: string, now: Moment): void {

@@ -1,10 +1,16 @@
-import type { Acceptance, ClaimRequest, NewCall } from "@raincheck/engine";
-import { ExpectedCall } from "./expected-call.ts";
+import type { Acceptance, ClaimRequest, ClaimedCall, NewCall, Repeat, Repetition } from "@raincheck/engine";
+import { type EventBody, ExpectedCall } from "./expected-call.ts";
+import { ExpectedReplies } from "./expected-replies.ts";
 
 /** How an acceptance must be answered. */
 export type ExpectedAcceptance =
   | { readonly type: "answered"; readonly call: ExpectedCall; readonly acceptance: Acceptance }
   | { readonly type: "refused"; readonly tag: "IdempotencyConflict" | "StaleAttempt" | "EngineFull" };
+
+/** How a repetition must be answered. `call`: the one that it names. */
+export type ExpectedRepetition =
+  | { readonly type: "answered"; readonly call: ExpectedCall | null; readonly repetition: Repetition | null }
+  | { readonly type: "refused"; readonly tag: "EngineFull" };
 
 /** What the calls together must be. */
 export class ExpectedLedger {
@@ -13,6 +19,7 @@ export class ExpectedLedger {
   readonly #byKey = new Map<string, ExpectedCall>();
   /** Ids that were accepted once more after their call was forgotten: a request may be that late. They name two calls. */
   readonly #reborn = new Set<string>();
+  readonly #replies = new ExpectedReplies();
   #accepted = 0;
   readonly #limits: { readonly maxQueued: number; readonly concurrency: number };
 
@@ -48,12 +55,34 @@ export class ExpectedLedger {
     const starter = given.startedBy === null ? null : this.find(given.startedBy.id, nowMs);
     if (given.startedBy !== null && starter?.isHeldBy(given.startedBy) !== true) return { type: "refused", tag: "StaleAttempt" };
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
-    const call = new ExpectedCall(given, { number: ++this.#accepted, parent: given.detached ? null : (starter ?? null), nowMs });
-    if (this.#calls.has(given.id)) this.#reborn.add(given.id);
-    this.#calls.set(given.id, call);
-    if (given.idempotencyKey !== null) this.#byKey.set(keyOf(given), call);
-    this.open.add(call);
+    const call = this.#newCall(given, given.detached ? null : (starter ?? null), nowMs);
+    this.#add(call, given.idempotencyKey === null ? null : keyOf(given));
     return { type: "answered", call, acceptance: { id: given.id, state: "queued", created: true } };
+  }
+
+  repeat({ id, principal, given }: { id: string; principal: string | null; given: Repeat }, nowMs: number): ExpectedRepetition {
+    const source = this.find(id, nowMs);
+    if (source?.isSeenBy(principal) !== true) return { type: "answered", call: null, repetition: null };
+    const { state } = source;
+    const { path, input, context, principal: owner } = source.given;
+    const { by, ...rest } = given;
+    const hasFailed = state === "failed" || state === "expired";
+    if (source.isOpen || (by.type === "retry" && !hasFailed))
+      return { type: "answered", call: null, repetition: { repeated: false, state } };
+    const key = by.type === "retry" ? `retry of ${id}` : by.key === null ? null : `replay of ${id}: ${by.key}`;
+    const named = key === null ? undefined : this.#byKey.get(key);
+    const same = this.find(given.id, nowMs) ?? (named?.isKept(nowMs) === true ? named : undefined);
+    const answer = (call: ExpectedCall, created: boolean): ExpectedRepetition => ({
+      type: "answered",
+      call,
+      repetition: { repeated: true, id: call.given.id, path, state: call.state, created },
+    });
+    if (same !== undefined) return answer(same, same.given.id === given.id);
+    if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
+    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, reply: source.given.reply };
+    const call = this.#newCall({ ...rest, ...origin, path, input, context, principal: owner }, null, nowMs);
+    this.#add(call, key);
+    return answer(call, true);
   }
 
   /** The calls that a claim must take, in its order. Those of withheld procedures that it comes upon are set aside. */
@@ -86,6 +115,36 @@ export class ExpectedLedger {
     call.cancel(reasons.own, nowMs);
     const open = call.children.filter(({ isOpen }) => isOpen);
     return [call, ...open.flatMap((child) => this.cancel(child, { ...reasons, own: reasons.children }, nowMs))];
+  }
+
+  /** Takes what was claimed of a reply queue for what it must be. @throws {BrokenPromise} where it is not. */
+  claimReplies(request: ClaimRequest, claimed: readonly ClaimedCall[], nowMs: number): ExpectedCall[] {
+    const waiting = Array.from(this.open).filter(
+      (call) => call.state === "queued" && call.runnableMs <= nowMs && request.queues.includes(call.given.queue),
+    );
+    const room = Math.min(request.limit, this.#limits.concurrency - this.#count("running"));
+    const taken = this.#replies.match(waiting, claimed, room);
+    for (const call of taken) {
+      this.#calls.set(call.given.id, call);
+      call.claim(request.leaseMs, nowMs);
+    }
+    return taken;
+  }
+
+  #newCall(given: NewCall, parent: ExpectedCall | null, nowMs: number): ExpectedCall {
+    const onEnd = (call: ExpectedCall, end: EventBody): void => {
+      const reply = this.#replies.of(call, end);
+      if (reply !== null) this.open.add(this.#newCall(reply, null, call.endedMs));
+    };
+    return new ExpectedCall(given, { number: ++this.#accepted, parent, nowMs, onEnd });
+  }
+
+  #add(call: ExpectedCall, key: string | null): void {
+    const { id } = call.given;
+    if (this.#calls.has(id)) this.#reborn.add(id);
+    this.#calls.set(id, call);
+    if (key !== null) this.#byKey.set(key, call);
+    this.open.add(call);
   }
 
   #hasRoom({ given: { path, concurrency } }: ExpectedCall): boolean {
