@@ -14,6 +14,8 @@ export interface CallRecord {
   readonly principal: string | null;
   /** Its parent, while that is kept, if the reader is its principal: whoever holds the id of an anonymous call has rights to it. */
   readonly parent: CallId | null;
+  /** The call that it repeats, if the reader is its principal. That may be kept no more. */
+  readonly repeats: CallId | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;

@@ -20,6 +20,7 @@ import type { ClaimRequest, ClaimedCall, Vouching } from "./claim-request.ts";
 import type { Heartbeat } from "./heartbeat.ts";
 import type { Acceptance, NewCall } from "./new-call.ts";
 import type { Payload } from "./payload.ts";
+import type { Repeat, Repetition } from "./repetition.ts";
 
 /**
  * Ledger, delivery and wake-ups.
@@ -108,6 +109,12 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
    * little after this resolves. None of them begins an attempt after it. A call that ends in any other way leaves its children be.
    */
   cancel(id: CallId, reader: Reader, reason: string | null): Promise<Cancellation | null>;
+
+  /**
+   * Makes a new call of one that has ended; see {@link Repeat}. `null`: not the reader's, or unknown. As {@link Engine.accept} does, it
+   * makes no second call when it is asked the same once more.
+   */
+  repeat(id: CallId, reader: Reader, repeat: Repeat): Promise<Repetition | null>;
 
   /** The call as it is now. `null`: not the reader's, or unknown. */
   read(id: CallId, reader: Reader): Promise<CallRecord | null>;

@@ -77,6 +77,8 @@ export type WatchMessage<TOutput = unknown, TProgress = unknown> =
 export interface CallSnapshot<TOutput = unknown, TProgress = unknown> extends HandleJson {
   /** The call that started it and was not detached from; only while that is kept, and only if its principal is the reader. */
   readonly parent?: CallId;
+  /** The call that it was made of, by a retry or a replay; only if its principal is the reader. That may be kept no more. */
+  readonly repeats?: CallId;
   readonly state: CallState;
   /** The `seq` of its last event. */
   readonly seq: number;
@@ -139,4 +141,18 @@ export interface CancelResult {
   readonly cancelled: boolean;
   /** The state of the call now. */
   readonly state: CallState;
+}
+
+/** Input of `calls.retry`. It answers as `calls.start` does: `created` is `false` when the call was retried before. */
+export interface RetryRequest {
+  /** Of a call that failed or expired. */
+  readonly id: CallId;
+}
+
+/** Input of `calls.replay`. It answers as `calls.start` does. */
+export interface ReplayRequest {
+  /** Of a call that has ended. */
+  readonly id: CallId;
+  /** Names the replay: the same key of the same call gives the same replay, for as long as that is retained. Default: none, always a new one. */
+  readonly idempotencyKey?: string;
 }

@@ -57,6 +57,8 @@ export type {
   GetRequest,
   HandleJson,
   ListRequest,
+  ReplayRequest,
+  RetryRequest,
   StartedCall,
   StartOptions,
   StartRequest,

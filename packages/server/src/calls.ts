@@ -8,6 +8,8 @@ import {
   type GetRequest,
   InvalidOption,
   type ListRequest,
+  type ReplayRequest,
+  type RetryRequest,
   type StartRequest,
   type StartedCall,
   type WaitRequest,
@@ -33,11 +35,14 @@ import {
   parseCancelRequest,
   parseGetRequest,
   parseListRequest,
+  parseReplayRequest,
+  parseRetryRequest,
   parseStartRequest,
   parseWaitRequest,
   parseWatchRequest,
 } from "./parse-requests.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { repeatCall } from "./repeat-call.ts";
 import { startCall } from "./start-call.ts";
 import { forCaller } from "./to-trpc-error.ts";
 import type { Recheck } from "./recheck-access.ts";
@@ -71,6 +76,10 @@ export type CallsProcedures<TMeta = unknown, TErrorShape = unknown> = {
   list: TRPCQueryProcedure<Types<ListRequest | undefined, CallPage, TMeta, TErrorShape>>;
   /** Ends an open call as `cancelled`. */
   cancel: TRPCMutationProcedure<Types<CancelRequest, CancelResult, TMeta, TErrorShape>>;
+  /** Makes one new call of a call that failed or expired; the same one, however often it is asked. */
+  retry: TRPCMutationProcedure<Types<RetryRequest, StartedCall, TMeta, TErrorShape>>;
+  /** Makes a new call of a call that has ended. */
+  replay: TRPCMutationProcedure<Types<ReplayRequest, StartedCall, TMeta, TErrorShape>>;
 };
 
 /** A tRPC procedure builder that `calls()` takes: middleware, but neither input nor output parser. */
@@ -160,6 +169,17 @@ export function callsProcedures<TMeta, TErrorShape>(
       const cancellation = await forCaller(() => engine.cancel(id, readerOf(core, ctx), reason));
       if (cancellation === null) throw callNotFound();
       return cancellation;
+    }),
+
+    retry: builder
+      .input(parseRetryRequest)
+      .mutation(
+        async ({ ctx, input }) => (await repeatCall(core, { id: input.id, by: { type: "retry" }, reader: readerOf(core, ctx) })).call,
+      ),
+
+    replay: builder.input(parseReplayRequest).mutation(async ({ ctx, input }) => {
+      const { id, idempotencyKey: key = null } = input;
+      return (await repeatCall(core, { id, by: { type: "replay", key }, reader: readerOf(core, ctx) })).call;
     }),
   };
   core.getProcedures.add(procedures.get);

@@ -14,11 +14,12 @@ export function toSnapshot(record: CallRecord, codec: PayloadCodec): CallSnapsho
 
 /** A call as a list shows it. */
 export function withoutOutput(record: CallRecord, codec: PayloadCodec): Omit<CallSnapshot, "output"> {
-  const { id, path, parent, state, seq, attempt, createdAt, startedAt, endedAt, failure, cancelReason } = record;
+  const { id, path, parent, repeats, state, seq, attempt, createdAt, startedAt, endedAt, failure, cancelReason } = record;
   return {
     id,
     path,
     ...(parent === null ? {} : { parent }),
+    ...(repeats === null ? {} : { repeats }),
     state,
     seq,
     attempt,

@@ -1,8 +1,10 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import type { RepeatKind } from "@raincheck/engine";
+import { type CallId, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
+import { readerOf } from "./access.ts";
 import { type BoundRouter, boundRouter } from "./bound-router.ts";
 import { type CallHandle, callHandle } from "./call-handle.ts";
 import { type CallsBuilder, type CallsOptions, type CallsProcedures, callsProcedures } from "./calls.ts";
@@ -16,6 +18,8 @@ import type { RaincheckCore } from "./raincheck-core.ts";
 import { type AnyTransformer, type RaincheckOptions, type RestoreWhereNeeded, checkRaincheckOptions } from "./raincheck-options.ts";
 import type { RaincheckRuntime } from "./runtime.ts";
 import { sharedReads } from "./shared-reads.ts";
+import { repeatCall } from "./repeat-call.ts";
+import { checkedKey } from "./start-options.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
 import { type Serialize, isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
 
@@ -108,6 +112,30 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
   ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
 
   /**
+   * Makes one new call of a dead letter, a call that failed or expired: of the same input, in the same captured context, by the
+   * procedure's policy of now. The dead letter stays as it ended. Asked again, it gives the same call, for as long as that is kept.
+   *
+   * @param id of a call of this procedure that the principal of `ctx` may see.
+   * @throws {TRPCError} `NOT_FOUND`, or `CONFLICT` when the call has not ended, was cancelled, or has succeeded; and as `start`.
+   */
+  retry<TProcedure extends AnyTRPCProcedure>(
+    procedure: TProcedure & OnlyDeferrable<TProcedure>,
+    id: CallId,
+    options: { readonly ctx: TContext },
+  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+
+  /**
+   * Makes a new call of one that has ended, however it did; otherwise as {@link Raincheck.retry}.
+   *
+   * @param options.idempotencyKey the same key of the same call gives the same replay. Default: none, always a new one.
+   */
+  replay<TProcedure extends AnyTRPCProcedure>(
+    procedure: TProcedure & OnlyDeferrable<TProcedure>,
+    id: CallId,
+    options: { readonly ctx: TContext; readonly idempotencyKey?: string },
+  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+
+  /**
    * Reads `Prefer: respond-async`, `wait=N` and `Idempotency-Key` of a request, to be spread into the context:
    * `createContext: ({ req }) => ({ ...raincheck.http(req), user })`.
    */
@@ -172,6 +200,15 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     getProcedures: new Set(),
   };
 
+  async function repeatOf(
+    procedure: unknown,
+    id: CallId,
+    { by, ctx }: { readonly by: RepeatKind; readonly ctx: object },
+  ): Promise<CallHandle<never>> {
+    const path = await pathOfProcedure(core, procedure);
+    return callHandle(core, await repeatCall(core, { id, by, path, reader: readerOf(core, ctx) })) as CallHandle<never>;
+  }
+
   return {
     deferrable<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape>(
       builder: DeferrableInput<$Context, TMeta, TOverrides, TInputIn, TInputOut, $Output, TErrorShape>,
@@ -212,6 +249,13 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       const path = await pathOfProcedure(core, procedure);
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
       return callHandle(core, accepted) as CallHandle<never>;
+    },
+    async retry(procedure, id, options) {
+      return repeatOf(procedure, id, { by: { type: "retry" }, ctx: withContext(options).ctx });
+    },
+    async replay(procedure, id, options) {
+      const { ctx, idempotencyKey } = withContext(options);
+      return repeatOf(procedure, id, { by: { type: "replay", key: checkedKey(idempotencyKey, "options.idempotencyKey") }, ctx });
     },
     http: httpContext,
     responseMeta: (meta) => describeResponse(core, meta),

@@ -6,6 +6,8 @@ import {
   type GetRequest,
   InvalidOption,
   type ListRequest,
+  type ReplayRequest,
+  type RetryRequest,
   type StartRequest,
   type StartOptions,
   type WaitRequest,
@@ -15,6 +17,8 @@ import {
   limits,
   wholeNumber,
 } from "@raincheck/protocol";
+
+import { checkedKey } from "./start-options.ts";
 
 type Fields = { readonly [key: string]: unknown };
 
@@ -48,6 +52,18 @@ export function parseWaitRequest(input: unknown): WaitRequest {
 export function parseCancelRequest(input: unknown): CancelRequest {
   const { id, reason } = objectOf(input, "input");
   return { id: idOf(id, "id"), ...(reason === undefined ? {} : { reason: cancelReason(reason) }) };
+}
+
+/** Checks the input of `calls.retry`. */
+export function parseRetryRequest(input: unknown): RetryRequest {
+  return { id: idOf(objectOf(input, "input")["id"], "id") };
+}
+
+/** Checks the input of `calls.replay`. */
+export function parseReplayRequest(input: unknown): ReplayRequest {
+  const { id, idempotencyKey } = objectOf(input, "input");
+  const key = checkedKey(idempotencyKey, "idempotencyKey");
+  return { id: idOf(id, "id"), ...(key === null ? {} : { idempotencyKey: key }) };
 }
 
 /**

@@ -78,6 +78,7 @@ const engineVerbs = [
   "commit",
   "transaction",
   "cancel",
+  "repeat",
   "read",
   "list",
   "events",

@@ -37,7 +37,7 @@ export function resolveStartOptions(options: StartOptions, policy: Policy): Reso
   refuseUnlessLonger(startByMs, delayMs, { name: "startBy", given: options.startBy });
   refuseUnlessLonger(deadlineMs, delayMs, { name: "deadline", given: options.deadline });
   return {
-    idempotencyKey: idempotencyKey(options.idempotencyKey),
+    idempotencyKey: checkedKey(options.idempotencyKey, "options.idempotencyKey"),
     priority: wholeNumber(options.priority ?? policy.priority, "options.priority", { min: -1000, max: 1000 }),
     delayMs,
     startByMs,
@@ -57,10 +57,15 @@ function refuseUnlessLonger(
   throw new InvalidOption(`options.${option.name}`, shown, expected);
 }
 
-function idempotencyKey(key: string | undefined): string | null {
+/**
+ * An idempotency key; `null` for none.
+ *
+ * @throws {InvalidOption}
+ */
+export function checkedKey(key: unknown, name: string): string | null {
   if (key === undefined) return null;
   if (typeof key !== "string" || key === "" || key.length > limits.idempotencyKeyChars) {
-    throw new InvalidOption("options.idempotencyKey", key, `a string of 1 to ${limits.idempotencyKeyChars} characters`);
+    throw new InvalidOption(name, key, `a string of 1 to ${limits.idempotencyKeyChars} characters`);
   }
   return key;
 }

@@ -8,6 +8,7 @@ import { memoryEngine } from "@raincheck/engine/memory";
 import { type Random, randomOf } from "../chaos/random.ts";
 import type { Actor, Stage } from "./actors/actor.ts";
 import { Canceller } from "./actors/canceller.ts";
+import { Repeater } from "./actors/repeater.ts";
 import { SimulatedWorker } from "./actors/simulated-worker.ts";
 import { Starter } from "./actors/starter.ts";
 import { Watcher } from "./actors/watcher.ts";
@@ -60,6 +61,7 @@ export class World {
       new SimulatedWorker("worker 2", stage),
       new SimulatedWorker("worker 3", stage),
       new Canceller("canceller", stage),
+      new Repeater("repeater", stage),
       new Watcher("watcher 1", stage),
       new Watcher("watcher 2", stage),
     ];

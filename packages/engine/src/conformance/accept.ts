@@ -19,6 +19,7 @@ export const acceptTheme = defineTheme("accept", {
         queue: call.queue,
         principal: call.principal,
         parent: null,
+        repeats: null,
         state: "queued",
         seq: 1,
         attempt: 0,

@@ -19,6 +19,7 @@ const record: CallRecord = {
   queue: "default",
   principal: null,
   parent: null,
+  repeats: null,
   state: "succeeded",
   seq: 6,
   attempt: 2,

@@ -14,6 +14,7 @@ import { listTheme } from "./list.ts";
 import { payloadsTheme } from "./payloads.ts";
 import { processesTheme } from "./processes.ts";
 import { referenceTheme } from "./reference.ts";
+import { repeatTheme } from "./repeat.ts";
 import { reportTheme } from "./report.ts";
 import { retentionTheme } from "./retention.ts";
 import { settleTheme } from "./settle.ts";
@@ -33,6 +34,7 @@ export const themes = [
   commitTheme,
   cancelTheme,
   childrenTheme,
+  repeatTheme,
   eventsTheme,
   wakeTheme,
   expiryTheme,

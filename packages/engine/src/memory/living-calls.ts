@@ -2,7 +2,7 @@ import { isTerminal } from "@raincheck/protocol";
 import { EngineStopped } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
-import { MemoryCall } from "./memory-call.ts";
+import { type CallOrigin, MemoryCall } from "./memory-call.ts";
 import { MemoryLedger } from "./memory-ledger.ts";
 import { Wakes } from "./wakes.ts";
 
@@ -48,8 +48,8 @@ export class LivingCalls {
   }
 
   /** Adds a new call. */
-  add(given: NewCall, parent: MemoryCall | null, now: Moment): MemoryCall {
-    const call = new MemoryCall(given, { number: ++this.#added, parent, now });
+  add(given: NewCall, origin: CallOrigin, now: Moment): MemoryCall {
+    const call = new MemoryCall(given, { ...origin, number: ++this.#added, now });
     this.#count.queued += 1;
     this.ledger.add(call);
     this.wakes.changed(given.id);

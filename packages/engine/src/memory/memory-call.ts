@@ -7,6 +7,13 @@ import type { Payload } from "../payload.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
 
+/** Where a call comes from. */
+export interface CallOrigin {
+  readonly parent: MemoryCall | null;
+  readonly repeats: CallId | null;
+  readonly key: string | null;
+}
+
 /**
  * One call in memory. Its state is nothing but the fold of its events, so a step that the state machine does not have throws
  * and changes nothing. Times that end in `Ms` are moments of the engine's monotonic clock.
@@ -17,6 +24,10 @@ export class MemoryCall {
   readonly number: number;
   /** Of its parent, by name alone: a call must not keep its ancestors in memory. `null`: none. */
   readonly parentId: CallId | null;
+  /** What names it beside its id; `null`: nothing. */
+  readonly key: string | null;
+  /** The call that it repeats; `null`: none. */
+  readonly repeats: CallId | null;
   readonly events: StoredEvent[] = [];
   readonly #acceptedMs: number;
   readonly #deadlineMs: number;
@@ -33,13 +44,12 @@ export class MemoryCall {
   #leaseEndsMs = 0;
   #endedMs = 0;
 
-  constructor(
-    given: NewCall,
-    { number, parent, now }: { readonly number: number; readonly parent: MemoryCall | null; readonly now: Moment },
-  ) {
+  constructor(given: NewCall, { number, parent, repeats, key, now }: CallOrigin & { readonly number: number; readonly now: Moment }) {
     this.given = { ...given };
     this.number = number;
     this.parentId = parent?.given.id ?? null;
+    this.key = key;
+    this.repeats = repeats;
     this.#acceptedMs = now.ms;
     const ownMs = given.deadlineMs === null ? Infinity : now.ms + given.deadlineMs;
     this.#deadlineMs = parent === null ? ownMs : Math.min(ownMs, parent.#deadlineMs);
@@ -158,9 +168,9 @@ export class MemoryCall {
   /**
    * The call as the ledger shows it.
    *
-   * @param parent the id of its parent, if it is to be seen.
+   * @param seen the ids of its parent and of the call that it repeats, if they are to be seen.
    */
-  toRecord(parent: CallId | null): CallRecord {
+  toRecord({ parent, repeats }: Pick<CallRecord, "parent" | "repeats">): CallRecord {
     const { id, path, queue, principal } = this.given;
     const { state, seq, attempt, progress, end } = this.folded;
     return {
@@ -169,6 +179,7 @@ export class MemoryCall {
       queue,
       principal,
       parent,
+      repeats,
       state,
       seq,
       attempt,

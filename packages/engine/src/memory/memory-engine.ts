@@ -12,10 +12,11 @@
 import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
 import { EngineFull, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
 import type { AttemptRef, LossReason, LostAttempt } from "../attempt.ts";
-import type { Reader } from "../call-record.ts";
+import type { CallRecord, Reader } from "../call-record.ts";
 import { parentCancelled } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
 import type { NewCall } from "../new-call.ts";
+import { type Repeat, repeatKeyOf, repeatableStates } from "../repetition.ts";
 import { type Clock, type Moment, systemClock } from "./clock.ts";
 import { LivingCalls } from "./living-calls.ts";
 import type { MemoryCall } from "./memory-call.ts";
@@ -53,10 +54,18 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
     return call?.isSeenBy(reader) === true ? call : null;
   }
 
-  /** The id of the call's parent, if that is kept and the reader's own. */
-  function seenParent({ parentId }: MemoryCall, reader: Reader): CallId | null {
-    const parent = parentId === null ? undefined : ledger.find(parentId);
-    return parent !== undefined && parent.given.principal !== null && parent.isSeenBy(reader) ? parentId : null;
+  /** The call as a reader sees it: the id of its parent only if that is kept and the reader's own. */
+  function recordFor(call: MemoryCall, reader: Reader): CallRecord {
+    const parent = call.parentId === null ? undefined : ledger.find(call.parentId);
+    return call.toRecord({
+      parent: parent !== undefined && parent.given.principal !== null && parent.isSeenBy(reader) ? parent.given.id : null,
+      repeats: call.given.principal === null ? null : call.repeats,
+    });
+  }
+
+  function refuseWhenFull(): void {
+    if (calls.queued < maxQueued) return;
+    throw new EngineFull(`${maxQueued} calls are queued already; start more workers, raise maxQueued, or try again later.`);
   }
 
   /** Passes a cancel on, generation by generation. */
@@ -88,17 +97,16 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
 
     async accept(given) {
       const now = calls.enter("accept");
-      const same = ledger.findSame(given);
+      const key = keyOf(given);
+      const same = ledger.findSame(given.id, key);
       if (same !== undefined) {
         if (!isSameCall(same.given, given)) throw new IdempotencyConflict(given.path);
         return { id: same.given.id, state: same.folded.state, created: false };
       }
       const starter = given.startedBy === null ? null : heldCall(given.startedBy);
       if (given.startedBy !== null && starter === null) throw new StaleAttempt(given.startedBy, "what it wanted to start was refused");
-      if (calls.queued >= maxQueued) {
-        throw new EngineFull(`${maxQueued} calls are queued already; start more workers, raise maxQueued, or try again later.`);
-      }
-      const call = calls.add(given, given.detached ? null : starter, now);
+      refuseWhenFull();
+      const call = calls.add(given, { parent: given.detached ? null : starter, repeats: null, key }, now);
       return { id: given.id, state: call.folded.state, created: true };
     },
 
@@ -187,10 +195,26 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return { cancelled: true, state: "cancelled" };
     },
 
+    async repeat(id, reader, repeat) {
+      const now = calls.enter("repeat");
+      const call = seenCall(id, reader);
+      if (call === null) return null;
+      const { path } = call.given;
+      const { state } = call.folded;
+      if (!repeatableStates(repeat.by).includes(state)) return { repeated: false, state };
+      const key = repeatKeyOf(id, repeat.by);
+      const same = ledger.findSame(repeat.id, key);
+      if (same !== undefined)
+        return { repeated: true, id: same.given.id, path, state: same.folded.state, created: same.given.id === repeat.id };
+      refuseWhenFull();
+      const repeated = calls.add(repeatedCall(call.given, repeat), { parent: null, repeats: id, key }, now);
+      return { repeated: true, id: repeat.id, path, state: repeated.folded.state, created: true };
+    },
+
     async read(id, reader) {
       calls.enter("read");
       const call = seenCall(id, reader);
-      return call?.toRecord(seenParent(call, reader)) ?? null;
+      return call === null ? null : recordFor(call, reader);
     },
 
     async list(reader, { path, state, cursor, limit }) {
@@ -207,7 +231,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
         .reverse();
       const page = matching.slice(0, limit);
       return {
-        calls: page.map((call) => ({ ...call.toRecord(seenParent(call, reader)), output: null })),
+        calls: page.map((call) => ({ ...recordFor(call, reader), output: null })),
         nextCursor: matching.length > page.length ? String(page.at(-1)?.number ?? below) : null,
       };
     },
@@ -224,6 +248,15 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
 
     onRunnable: (queues, wake) => calls.queueWakes.subscribe(queues, wake),
   };
+}
+
+/** What names a call beside its id. JSON keeps apart what string concatenation would mix up, `null` and `"null"` included. */
+function keyOf({ principal, path, idempotencyKey }: NewCall): string | null {
+  return idempotencyKey === null ? null : JSON.stringify([principal, path, idempotencyKey]);
+}
+
+function repeatedCall(given: NewCall, { by: _by, ...repeat }: Repeat): NewCall {
+  return { ...given, ...repeat, idempotencyKey: null, delayMs: 0, startedBy: null, detached: false };
 }
 
 /** Whether an acceptance is a repetition of an earlier one. */

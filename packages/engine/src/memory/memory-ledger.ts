@@ -1,5 +1,4 @@
 import type { CallId } from "@raincheck/protocol";
-import type { NewCall } from "../new-call.ts";
 import { Heap } from "./heap.ts";
 import type { MemoryCall } from "./memory-call.ts";
 
@@ -23,9 +22,9 @@ export class MemoryLedger {
     return this.#calls.get(id);
   }
 
-  /** The call that a new call is the same as: by its id, or by its idempotency key. */
-  findSame(call: NewCall): MemoryCall | undefined {
-    return this.#calls.get(call.id) ?? (call.idempotencyKey === null ? undefined : this.#byKey.get(keyOf(call)));
+  /** The call that a new call is the same as: by its id, or by what else names it. */
+  findSame(id: CallId, key: string | null): MemoryCall | undefined {
+    return this.#calls.get(id) ?? (key === null ? undefined : this.#byKey.get(key));
   }
 
   /** A principal's calls, the oldest first. */
@@ -76,9 +75,9 @@ export class MemoryLedger {
 
   /** Takes a new call in; {@link MemoryLedger.place} must follow. */
   add(call: MemoryCall): void {
-    const { id, principal, idempotencyKey } = call.given;
+    const { id, principal } = call.given;
     this.#calls.set(id, call);
-    if (idempotencyKey !== null) this.#byKey.set(keyOf(call.given), call);
+    if (call.key !== null) this.#byKey.set(call.key, call);
     if (principal !== null) addTo(this.#byPrincipal, principal, call);
     if (call.parentId !== null) addTo(this.#children, call.parentId, call);
   }
@@ -118,9 +117,9 @@ export class MemoryLedger {
 
   /** Forgets a call, its events and its idempotency key. */
   remove(call: MemoryCall): void {
-    const { id, principal, idempotencyKey } = call.given;
+    const { id, principal } = call.given;
     this.#calls.delete(id);
-    if (idempotencyKey !== null) this.#byKey.delete(keyOf(call.given));
+    if (call.key !== null) this.#byKey.delete(call.key);
     if (principal !== null) removeFrom(this.#byPrincipal, principal, call);
     if (call.parentId !== null) removeFrom(this.#children, call.parentId, call);
     this.#removeRunnable(call);
@@ -177,9 +176,4 @@ function lineOf({ given: { path, concurrency }, isAside }: MemoryCall): string {
 
 function runsBefore(one: MemoryCall, other: MemoryCall): boolean {
   return one.given.priority === other.given.priority ? one.number < other.number : one.given.priority > other.given.priority;
-}
-
-/** JSON keeps apart what string concatenation would mix up, `null` and `"null"` included. */
-function keyOf(call: NewCall): string {
-  return JSON.stringify([call.principal, call.path, call.idempotencyKey]);
 }

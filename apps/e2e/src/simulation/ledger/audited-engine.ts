@@ -13,6 +13,8 @@ import {
   type EventPage,
   type LostAttempt,
   type NewCall,
+  type Repeat,
+  type Repetition,
   type SettleResult,
   type Settlement,
   parentCancelled,
@@ -153,6 +155,25 @@ export class AuditedEngine {
       subject: `the cancel of ${id}`,
     });
     await this.#logs.audit(ended);
+    return answer;
+  }
+
+  async repeat(id: string, principal: string | null, given: Repeat): Promise<Repetition | null> {
+    const expected = this.#expected.repeat({ id, principal, given }, this.#clock.nowMs);
+    const act = this.#engine.repeat(id, { principal }, given);
+    if (expected.type === "refused") {
+      this.#tally.engineFull += 1;
+      return this.#refused(act, "I10", expected.tag);
+    }
+    const { call, repetition } = expected;
+    if (repetition === null) this.#tally.strangerRefused += 1;
+    else if (!repetition.repeated) this.#tally.repeatRefused += 1;
+    else if (!repetition.created) this.#tally.repeatFound += 1;
+    else this.#tally[given.by.type === "retry" ? "retried" : "replayed"] += 1;
+    const answer = await this.#answered(act, "I10");
+    same(answer, repetition, { invariant: "I10", subject: `the ${given.by.type} of ${id}` });
+    // What it repeats has ended, and is what it was.
+    await this.#logs.audit([...this.#found(id), ...(call === null ? [] : [call])]);
     return answer;
   }
 

@@ -1,10 +1,15 @@
-import type { Acceptance, ClaimRequest, NewCall } from "@raincheck/engine";
+import type { Acceptance, ClaimRequest, NewCall, Repeat, Repetition } from "@raincheck/engine";
 import { ExpectedCall } from "./expected-call.ts";
 
 /** How an acceptance must be answered. */
 export type ExpectedAcceptance =
   | { readonly type: "answered"; readonly call: ExpectedCall; readonly acceptance: Acceptance }
   | { readonly type: "refused"; readonly tag: "IdempotencyConflict" | "StaleAttempt" | "EngineFull" };
+
+/** How a repetition must be answered. `call`: the one that it names. */
+export type ExpectedRepetition =
+  | { readonly type: "answered"; readonly call: ExpectedCall | null; readonly repetition: Repetition | null }
+  | { readonly type: "refused"; readonly tag: "EngineFull" };
 
 /** What the calls together must be. */
 export class ExpectedLedger {
@@ -49,11 +54,34 @@ export class ExpectedLedger {
     if (given.startedBy !== null && starter?.isHeldBy(given.startedBy) !== true) return { type: "refused", tag: "StaleAttempt" };
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
     const call = new ExpectedCall(given, { number: ++this.#accepted, parent: given.detached ? null : (starter ?? null), nowMs });
-    if (this.#calls.has(given.id)) this.#reborn.add(given.id);
-    this.#calls.set(given.id, call);
-    if (given.idempotencyKey !== null) this.#byKey.set(keyOf(given), call);
-    this.open.add(call);
+    this.#add(call, given.idempotencyKey === null ? null : keyOf(given));
     return { type: "answered", call, acceptance: { id: given.id, state: "queued", created: true } };
+  }
+
+  repeat({ id, principal, given }: { id: string; principal: string | null; given: Repeat }, nowMs: number): ExpectedRepetition {
+    const source = this.find(id, nowMs);
+    if (source?.isSeenBy(principal) !== true) return { type: "answered", call: null, repetition: null };
+    const { state } = source;
+    const { path, input, context, principal: owner } = source.given;
+    const { by, ...rest } = given;
+    const hasFailed = state === "failed" || state === "expired";
+    if (source.isOpen || (by.type === "retry" && !hasFailed))
+      return { type: "answered", call: null, repetition: { repeated: false, state } };
+    const key = by.type === "retry" ? `retry of ${id}` : by.key === null ? null : `replay of ${id}: ${by.key}`;
+    const named = key === null ? undefined : this.#byKey.get(key);
+    const same = this.find(given.id, nowMs) ?? (named?.isKept(nowMs) === true ? named : undefined);
+    const answer = (call: ExpectedCall, created: boolean): ExpectedRepetition => ({
+      type: "answered",
+      call,
+      repetition: { repeated: true, id: call.given.id, path, state: call.state, created },
+    });
+    if (same !== undefined) return answer(same, same.given.id === given.id);
+    if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
+    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false };
+    const repeated = { ...rest, ...origin, path, input, context, principal: owner };
+    const call = new ExpectedCall(repeated, { number: ++this.#accepted, parent: null, nowMs });
+    this.#add(call, key);
+    return answer(call, true);
   }
 
   /** The calls that a claim must take, in its order. Those of withheld procedures that it comes upon are set aside. */
@@ -86,6 +114,14 @@ export class ExpectedLedger {
     call.cancel(reasons.own, nowMs);
     const open = call.children.filter(({ isOpen }) => isOpen);
     return [call, ...open.flatMap((child) => this.cancel(child, { ...reasons, own: reasons.children }, nowMs))];
+  }
+
+  #add(call: ExpectedCall, key: string | null): void {
+    const { id } = call.given;
+    if (this.#calls.has(id)) this.#reborn.add(id);
+    this.#calls.set(id, call);
+    if (key !== null) this.#byKey.set(key, call);
+    this.open.add(call);
   }
 
   #hasRoom({ given: { path, concurrency } }: ExpectedCall): boolean {

@@ -12,6 +12,7 @@ export interface SimulatedMutant {
 const call = "packages/engine/src/memory/memory-call.ts";
 const ledger = "packages/engine/src/memory/memory-ledger.ts";
 const engine = "packages/engine/src/memory/memory-engine.ts";
+const repetition = "packages/engine/src/repetition.ts";
 const living = "packages/engine/src/memory/living-calls.ts";
 const state = "packages/protocol/src/call-state.ts";
 const follow = "packages/server/src/follow-calls.ts";
@@ -55,17 +56,25 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     by: "core",
     name: "idempotency keys that are ignored",
     patches: [
-      change(
-        ledger,
-        "return this.#calls.get(call.id) ?? (call.idempotencyKey === null ? undefined : this.#byKey.get(keyOf(call)));",
-        "return this.#calls.get(call.id);",
-      ),
+      change(ledger, "return this.#calls.get(id) ?? (key === null ? undefined : this.#byKey.get(key));", "return this.#calls.get(id);"),
     ],
   },
   {
     by: "core",
     name: "an acceptance that is not looked for by its id",
-    patches: [change(ledger, "return this.#calls.get(call.id) ?? (", "return (")],
+    patches: [change(ledger, "return this.#calls.get(id) ?? (", "return (")],
+  },
+  {
+    by: "core",
+    name: "a call that is retried as often as somebody asks",
+    patches: [
+      change(repetition, `if (by.type === "retry") return JSON.stringify({ retry: of });`, `if (by.type === "retry") return null;`),
+    ],
+  },
+  {
+    by: "core",
+    name: "a retry of what has not failed",
+    patches: [change(repetition, `? ["failed", "expired"]`, `? ["failed", "expired", "cancelled"]`)],
   },
   {
     by: "core",

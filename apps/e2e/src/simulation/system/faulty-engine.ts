@@ -109,6 +109,7 @@ export function overLine(engine: Engine<null>, line: EngineLine): Engine<null> {
     commit: (attempt, work) => line.carry("commit", () => engine.commit(attempt, work), { exactly: true }),
     transaction: (work) => line.carry("transaction", () => engine.transaction(work), { exactly: true }),
     cancel: (id, reader, reason) => line.carry("cancel", () => engine.cancel(id, reader, reason)),
+    repeat: (id, reader, repeat) => line.carry("repeat", () => engine.repeat(id, reader, repeat)),
     read: (id, reader) => line.carry("read", () => engine.read(id, reader)),
     list: (reader, query) => line.carry("list", () => engine.list(reader, query)),
     events: (id, after, reader) => line.carry("events", () => engine.events(id, after, reader)),

@@ -21,6 +21,7 @@ export function keyHashOf({ principal, path, idempotencyKey }: NewCall): string 
   return idempotencyKey === null ? null : sha256(JSON.stringify([principal, path, idempotencyKey]));
 }
 
-function sha256(text: string): string {
+/** Its SHA-256, in hex. */
+export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }

@@ -11,6 +11,7 @@ interface CallRow {
   readonly queue: string;
   readonly principal: string | null;
   readonly parent: string | null;
+  readonly repeats: string | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;
@@ -28,7 +29,7 @@ export async function read({ schema, control }: Ledger, id: CallId, reader: Read
   const [row] = await whileAvailable("read", () =>
     control.use(
       (sql) => sql<CallRow[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
       from ${sql(schema)}.call
       where id = ${id} and (principal is null or principal = ${reader.principal})`,
     ),
@@ -43,7 +44,7 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   const rows = await whileAvailable("list", () =>
     control.use(
       (sql) => sql<(CallRow & { created_us: string })[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
         (extract(epoch from created_at) * 1000000)::bigint as created_us
       from ${sql(schema)}.call
       where principal = ${reader.principal}
@@ -67,6 +68,11 @@ function seenParent(schema: string, sql: Executor, { principal }: Reader): Pendi
   return sql`(select parent.id from ${sql(schema)}.call as parent where parent.id = call.parent_id and parent.principal = ${principal})`;
 }
 
+/** The id of the call that a call repeats, if that is the reader's own. */
+function seenRepeats(sql: Executor, { principal }: Reader): PendingQuery<Row[]> {
+  return sql`case when principal = ${principal} then repeats end`;
+}
+
 const cursorPattern = /^(\d{1,17})\.([0-9a-f-]{36})$/;
 
 /** @throws {InvalidOption} for what no page gave. */
@@ -84,6 +90,7 @@ function toRecord(row: CallRow): CallRecord {
     queue: row.queue,
     principal: row.principal,
     parent: row.parent,
+    repeats: row.repeats,
     state: row.state,
     seq: row.seq,
     attempt: row.attempt,
