@@ -22,6 +22,7 @@ describeEngine({
       reason: "the memory engine lives in one process",
       tests: [
         "what one engine does wakes the subscribers of another",
+        "a call that one engine ends is told of to another that waits for replies",
         "what one engine accepts or gives back is claimed by another that waits",
         "claims of two engines at once never hand one call to both",
         "claims of two engines at once never exceed a limit",

@@ -20,6 +20,8 @@ export interface CallToAccept {
   readonly options: StartOptions;
   /** The caller's own open transaction; `undefined`: that of the commit within which it is started, if there is one. */
   readonly transaction: unknown;
+  /** The reply queue to which its end is told; `null`: none. */
+  readonly reply: string | null;
 }
 
 /** A call that was accepted, and who may follow it. */
@@ -37,7 +39,7 @@ export interface AcceptedCall {
  * @throws what the database threw in the caller's own transaction, as it is.
  * @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
  */
-export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction }: CallToAccept): Promise<AcceptedCall> {
+export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction, reply }: CallToAccept): Promise<AcceptedCall> {
   const { codecs } = core.bound();
   const reader = readerOf(core, raw.ctx);
   const input = await raw.getRawInput();
@@ -61,6 +63,7 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
       context: captured,
       concurrency: policy.concurrency,
       retentionMs: policy.retentionMs,
+      reply,
       startedBy: starter === null ? null : { id: starter.id, attempt: starter.attempt },
       ...resolved,
       idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,

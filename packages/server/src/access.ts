@@ -1,4 +1,4 @@
-import type { Reader } from "@raincheck/engine";
+import { type Reader, isOfReplies } from "@raincheck/engine";
 import { limits } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
 
@@ -24,6 +24,7 @@ export function readerOf(core: RaincheckCore, context: object | undefined): Read
   if (principal.length > limits.principalChars)
     throw invalidPrincipal(`gave ${principal.length} characters, and ${limits.principalChars} are allowed`);
   if (principal.includes("\0") || !principal.isWellFormed()) throw invalidPrincipal("gave a string with U+0000 or half a surrogate pair");
+  if (isOfReplies(principal)) throw invalidPrincipal("gave a name that is kept for reply queues");
   return { principal };
 }
 

@@ -113,7 +113,8 @@ class WrappedResolver {
     if (policy.mode === "forbidden") throw new TRPCError({ code: "BAD_REQUEST", message: refused });
     const intent = context[startKey];
     if (intent !== undefined && intent.path === raw.path && intent.accepted === null) {
-      const accepted = await acceptCall(this.#core, { policy, raw, options: intent.options, transaction: intent.transaction });
+      const { options, transaction, reply } = intent;
+      const accepted = await acceptCall(this.#core, { policy, raw, options, transaction, reply });
       intent.accepted = accepted;
       return accepted.call;
     }
@@ -124,6 +125,7 @@ class WrappedResolver {
       raw,
       options: key === null ? {} : { idempotencyKey: key },
       transaction: undefined,
+      reply: null,
     });
     return preferences === undefined ? accepted.call : await answerWithin(this.#core, accepted, { preferences, signal: raw.signal });
   }

@@ -25,6 +25,8 @@ export type { CallsBuilder, CallsOptions, CallsProcedures } from "./calls.ts";
 export type { CallHandle } from "./call-handle.ts";
 export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from "./http.ts";
 export { type BufferingServer, type BufferingSocket, type WebSocketLimits, limitWebSocketBuffer } from "./limit-web-socket-buffer.ts";
+export type { Reply, ReplyContext, ReplyHandler, ReplyHandlers, ReplyOptions } from "./reply.ts";
+export type { DeadReply, ReplyQueue } from "./reply-queue.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 export { type RetryHint, retryHint } from "./retry-hint.ts";
 export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime } from "./runtime.ts";

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import type { RepeatKind } from "@raincheck/engine";
-import { type CallId, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import { type RepeatKind, replyPlace } from "@raincheck/engine";
+import { type CallId, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom, queueName } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
@@ -19,6 +19,8 @@ import { type AnyTransformer, type RaincheckOptions, type RestoreWhereNeeded, ch
 import type { RaincheckRuntime } from "./runtime.ts";
 import { sharedReads } from "./shared-reads.ts";
 import { repeatCall } from "./repeat-call.ts";
+import type { ReplyHandlers, ReplyOptions } from "./reply.ts";
+import { type ReplyQueue, consumeReplies, replyPolicyAt } from "./reply-queue.ts";
 import { checkedKey } from "./start-options.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
 import { type Serialize, isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
@@ -49,6 +51,11 @@ export interface InProcessStartOptions<TContext extends object, TCallerTransacti
    * `ctx.call.commit()`, while it is open.
    */
   readonly transaction?: TCallerTransaction;
+  /**
+   * The end of the call is told to the consumers of this queue: see {@link Raincheck.replies}. The reply is written in the commit that ends
+   * the call, whatever ends it. A call that is found by its idempotency key keeps the queue that it was started with. Default: none.
+   */
+  readonly reply?: { readonly queue: string };
   /** What the procedure's middleware gets as `signal`. It does not end the call. */
   readonly signal?: AbortSignal;
 }
@@ -136,6 +143,25 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
   ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
 
   /**
+   * Says who takes the replies of a queue: what `start(…, { reply: { queue } })` asks for, in any process of the same database. The workers of
+   * this process take them, so call it before `runWorker()`. A handler runs in a transaction of its own; when it throws, that is rolled
+   * back, and the reply comes again by the retry policy, until it is a dead letter.
+   *
+   * @typeParam TRouter name it (`raincheck.replies<AppRouter>(…)`), and each reply has the type of its procedure's output.
+   * @param queue letters, digits, `_`, `-`, `.`; at most 64 characters. Each may be given once.
+   * @param handlers by the path of the procedure whose calls they hear of. A reply whose path no worker has a handler for waits as a call does
+   *   whose procedure no worker has.
+   * @param options.timeout the longest one attempt at a reply may run. Default `"15 minutes"`.
+   * @param options.retry as in a policy.
+   * @throws {InvalidOption} for anything that is not so.
+   */
+  replies<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(
+    queue: string,
+    handlers: ReplyHandlers<TRouter, TTransaction, TTransformer>,
+    options?: ReplyOptions,
+  ): ReplyQueue;
+
+  /**
    * Reads `Prefer: respond-async`, `wait=N` and `Idempotency-Key` of a request, to be spread into the context:
    * `createContext: ({ req }) => ({ ...raincheck.http(req), user })`.
    */
@@ -197,6 +223,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     transactionErrors: new WeakSet(),
     acceptedAnswers: new WeakSet(),
     openAnswers: new WeakSet(),
+    replyConsumers: new Map(),
     getProcedures: new Set(),
   };
 
@@ -245,9 +272,10 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>, callsOptions);
     },
     async start(procedure, input, options) {
-      const { ctx, transaction, signal, ...startOptions } = withContext(options);
+      const { ctx, transaction, signal, reply, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
-      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
+      const replyTo = reply === undefined ? null : queueName(reply?.queue, "options.reply.queue");
+      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, reply: replyTo });
       return callHandle(core, accepted) as CallHandle<never>;
     },
     async retry(procedure, id, options) {
@@ -257,12 +285,14 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       const { ctx, idempotencyKey } = withContext(options);
       return repeatOf(procedure, id, { by: { type: "replay", key: checkedKey(idempotencyKey, "options.idempotencyKey") }, ctx });
     },
+    replies: (queue, handlers, options) => consumeReplies(core, queue, { handlers, options }),
     http: httpContext,
     responseMeta: (meta) => describeResponse(core, meta),
     "~raincheck": {
       engine: core.engine,
       checkBound: () => void core.bound(),
-      policyAt: async (path) => (await core.bound().find(path))?.mark.policy ?? null,
+      replyQueues: () => Array.from(core.replyConsumers.keys(), (queue) => replyPlace(queue).queue),
+      policyAt: async (path) => replyPolicyAt(core, path) ?? (await core.bound().find(path))?.mark.policy ?? null,
       invoke: (call, invokeOptions) => invoke(core, call, invokeOptions),
       describe: (error) => describeError(error, core),
     },

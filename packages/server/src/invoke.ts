@@ -1,4 +1,4 @@
-import type { ClaimedCall } from "@raincheck/engine";
+import { type ClaimedCall, parseReplyPath } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
 
 import type { Attempt } from "./attempt.ts";
@@ -7,12 +7,14 @@ import { attemptKey, scopeKey, withProperties } from "./carried-in-context.ts";
 import { InvocationRefused } from "./invocation-refused.ts";
 import { contextCodec } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
+import { invokeReply } from "./reply-queue.ts";
 import type { InvokeOptions, Invoked } from "./runtime.ts";
 import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";
 
 /** Runs one attempt of a call through the whole procedure: middleware, validation, resolver. See `RaincheckRuntime.invoke`. */
 export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress }: InvokeOptions): Promise<Invoked> {
+  if (parseReplyPath(call.path) !== null) return await invokeReply(core, call, { signal, onProgress });
   const { codecs } = core.bound();
   const { procedure, mark } = await findProcedure(core, call.path);
   signal.throwIfAborted();

@@ -7,6 +7,7 @@ import type { BoundRouter } from "./bound-router.ts";
 import type { Log } from "./log.ts";
 import type { RestoredCall } from "./raincheck-options.ts";
 import type { CallReader } from "./shared-reads.ts";
+import type { ReplyConsumer } from "./reply-queue.ts";
 
 /** See the file's head. The contexts of the application have lost their type here: methods, so that each may be given its own. */
 export interface RaincheckCore {
@@ -39,6 +40,8 @@ export interface RaincheckCore {
   readonly acceptedAnswers: WeakSet<object>;
   /** The answers of `get` that say of a call that it is open, so that `responseMeta` says when to ask again. */
   readonly openAnswers: WeakSet<object>;
+  /** The consumers of replies, by queue. */
+  readonly replyConsumers: Map<string, ReplyConsumer>;
   /** The `get` procedures that `calls()` made: where `Location` may point. */
   readonly getProcedures: Set<AnyTRPCProcedure>;
 }

@@ -37,7 +37,8 @@ export async function repeatCall(core: RaincheckCore, { id, by, reader, path }: 
   return { call, reader };
 }
 
-function notRepeatable({ type }: RepeatKind, state: string): TRPCError {
+/** What a caller is told whose call cannot be repeated so. */
+export function notRepeatable({ type }: RepeatKind, state: string): TRPCError {
   const which = type === "retry" ? "Only a call that failed or expired can be retried" : "Only a call that has ended can be replayed";
   const mend = type === "retry" && state !== "queued" && state !== "running" ? " A replay makes a new call of any that has ended." : "";
   return new TRPCError({ code: "CONFLICT", message: `${which}, and this one is ${state}.${mend}` });

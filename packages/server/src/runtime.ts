@@ -46,7 +46,10 @@ export interface RaincheckRuntime {
   /** @throws when no router is bound yet: there is nothing to run. */
   checkBound(): void;
 
-  /** The policy of a deferrable procedure; `null` when the bound router has none at that path. */
+  /** The queues of the replies that this process consumes: a worker claims from them too. */
+  replyQueues(): readonly string[];
+
+  /** The policy of a deferrable procedure, or of replies; `null` when the bound router, or `replies()`, has none at that path. */
   policyAt(path: string): Promise<Policy | null>;
 
   /**

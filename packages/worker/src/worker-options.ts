@@ -9,7 +9,7 @@ export interface WorkerOptions {
   readonly raincheck: { readonly "~raincheck": RaincheckRuntime };
   /** How many attempts run at once in this worker; from 1 to 10,000. Default 16. */
   readonly concurrency?: number;
-  /** The queues that it takes calls from. Default `["default"]`. */
+  /** The queues that it takes calls from, after those of `raincheck.replies()`, if there are any. Default `["default"]`. */
   readonly queues?: readonly string[];
   /** How long `stop()` lets running attempts finish before it hands them back. Default `"30 seconds"`; `"0 millis"`: at once. */
   readonly shutdownGrace?: Duration;
@@ -103,7 +103,8 @@ export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
   return {
     runtime,
     concurrency: wholeNumber(options.concurrency ?? workerDefaults.concurrency, "concurrency", { min: 1, max: 10_000 }),
-    queues: resolveQueues(options.queues ?? workerDefaults.queues),
+    // First, so that what was begun is brought to its end before something new is begun.
+    queues: [...runtime.replyQueues(), ...resolveQueues(options.queues ?? workerDefaults.queues)],
     shutdownGraceMs: toMs(options.shutdownGrace ?? workerDefaults.shutdownGrace, "shutdownGrace"),
     heartbeatMs: toMs(options.heartbeat ?? workerDefaults.heartbeat, "heartbeat"),
     leaseMs: resolveLease(options.lease ?? workerDefaults.lease),

@@ -27,6 +27,7 @@ export function fakeRaincheck(
     "~raincheck": {
       engine,
       checkBound: () => undefined,
+      replyQueues: () => [],
       policyAt: async (path) => {
         const procedure = procedures[path];
         return procedure === undefined ? null : resolvePolicy(procedure.policy);

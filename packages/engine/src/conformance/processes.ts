@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { Engine } from "../engine.ts";
+import { parseReply, replyPlace } from "../reply.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, newCallId } from "./trial.ts";
 
@@ -37,6 +38,18 @@ export const processesTheme = defineTheme("processes", {
       const waitingAgain = trial.claimSoon();
       await there.settle(first, { type: "retrying", reason: "handed-back", failure: null, delayMs: 0 });
       expect(await waitingAgain).toMatchObject({ id, attempt: 2 });
+    },
+    twin: engineThat("loses the wakes of queues", () => ({ onRunnable: () => () => {} })),
+  },
+
+  "a call that one engine ends is told of to another that waits for replies": {
+    async run(trial) {
+      const there = await trial.open();
+      const { queue } = replyPlace(trial.queue);
+      const waiting = trial.claimSoon({ queues: [queue] }, there);
+      const attempt = await trial.running({ reply: trial.queue });
+      await trial.engine.settle(attempt, { type: "succeeded", output: "1" });
+      expect(parseReply((await waiting).input)).toMatchObject({ id: attempt.id, state: "succeeded" });
     },
     twin: engineThat("loses the wakes of queues", () => ({ onRunnable: () => () => {} })),
   },

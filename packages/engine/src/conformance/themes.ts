@@ -15,6 +15,7 @@ import { payloadsTheme } from "./payloads.ts";
 import { processesTheme } from "./processes.ts";
 import { referenceTheme } from "./reference.ts";
 import { repeatTheme } from "./repeat.ts";
+import { replyTheme } from "./reply.ts";
 import { reportTheme } from "./report.ts";
 import { retentionTheme } from "./retention.ts";
 import { settleTheme } from "./settle.ts";
@@ -35,6 +36,7 @@ export const themes = [
   cancelTheme,
   childrenTheme,
   repeatTheme,
+  replyTheme,
   eventsTheme,
   wakeTheme,
   expiryTheme,

@@ -1,4 +1,4 @@
-import { isTerminal } from "@raincheck/protocol";
+import { callIdFrom, isTerminal } from "@raincheck/protocol";
 import { EngineStopped } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
@@ -66,6 +66,7 @@ export class LivingCalls {
     this.#countState(before.state, -1);
     this.#countState(after.state, 1);
     this.#place(call, now);
+    if (!isTerminal(before.state)) this.#reply(call, now);
     // A place is free under `concurrency`, or the limit of a path, and a call of any queue may take it.
     if (before.state !== after.state && after.state !== "running" && (this.#concurrency !== Infinity || call.given.concurrency !== null)) {
       for (const queue of this.ledger.runnableQueues()) this.queueWakes.changed(queue);
@@ -81,6 +82,11 @@ export class LivingCalls {
     this.#timer = null;
     this.wakes.allChanged();
     this.queueWakes.allChanged();
+  }
+
+  #reply(call: MemoryCall, now: Moment): void {
+    const reply = call.given.reply === null ? null : call.toReply(callIdFrom(crypto.getRandomValues(new Uint8Array(16))));
+    if (reply !== null) this.add(reply, { parent: null, repeats: null, key: null }, now);
   }
 
   #passTime(now: Moment): void {

@@ -4,6 +4,7 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
+import { type StoredReply, replyPlace } from "../reply.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
 
@@ -196,6 +197,45 @@ export class MemoryCall {
   /** Only the first attempt has to start by a time. */
   #startByMs(): number {
     return this.given.startByMs === null || this.folded.attempt > 0 ? Infinity : this.#acceptedMs + this.given.startByMs;
+  }
+
+  /** The call that tells of its end; `null`: it has not ended, or nobody is to be told. */
+  toReply(id: CallId): NewCall | null {
+    const { path, principal, priority, retentionMs, reply } = this.given;
+    const { state, attempt, end } = this.folded;
+    if (reply === null || end === null || !isTerminal(state)) return null;
+    const { output, failure, cancelReason } = this.toRecord({ parent: null, repeats: null });
+    const place = replyPlace(reply);
+    const told: StoredReply = {
+      id: this.given.id,
+      path,
+      principal,
+      repeats: this.repeats,
+      state,
+      attempt,
+      endedAt: end.at,
+      output,
+      failure,
+      cancelReason,
+    };
+    return {
+      id,
+      path: `${place.pathPrefix}${path}`,
+      queue: place.queue,
+      principal: place.principal,
+      input: JSON.stringify(told),
+      context: "null",
+      idempotencyKey: null,
+      priority,
+      concurrency: null,
+      delayMs: 0,
+      startByMs: null,
+      deadlineMs: null,
+      retentionMs,
+      startedBy: null,
+      detached: false,
+      reply: null,
+    };
   }
 
   #expire(code: string, message: string, now: Moment): void {

@@ -5,7 +5,7 @@ import type { NewCall } from "../new-call.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import { acceptLanes } from "./accepting/accept-lanes.ts";
 import type { AcceptResult } from "./accepting/accept.ts";
-import { AsidePaths } from "./aside/aside-paths.ts";
+import { AsidePaths, type PathAside } from "./aside/aside-paths.ts";
 import { atStart, openApplication, openControl, probe } from "./sessions/connections.ts";
 import { type EventsRequest, readEvents } from "./reading/events.ts";
 import { makeGate } from "./claiming/gate.ts";
@@ -70,7 +70,9 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   const application = opening.adopt(openApplication({ ...connections, outages }, options.max), (sessions) => sessions.end(farewellMs));
   const database: SqlExecutor = { execute: (text, values) => control.use((sql) => executorOf(sql).execute(text, values)) };
   const opened = opening.adopt(await reach(url, () => delivery.open({ url, schema, migrate, database })), (one) => one.close());
-  const wakes = opening.adopt(openWakes({ url, control, schema, followers, listen, pollMs, onError }), (one) => one.close());
+  const aside = new AsidePaths();
+  const onAside = (pair: PathAside): void => aside.note(pair);
+  const wakes = opening.adopt(openWakes({ url, control, schema, followers, onAside, listen, pollMs, onError }), (one) => one.close());
   const gate = makeGate({ schema, control, delivery: opened, wakes });
   const ledger: Ledger = {
     url,
@@ -82,7 +84,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     gate,
     acceptedIn: new WeakMap(),
     whereIs: whereIs(schema, control),
-    aside: new AsidePaths(),
+    aside,
     outages,
   };
   const keeper = opening.adopt(startKeeper(ledger, onError), (one) => one.stop());

@@ -32,6 +32,7 @@ export async function ledgerWithoutKeeper(fixture: LedgerFixture, watch: (sessio
       if (delayMs === 0) runnable.resolve();
     },
     runnableHere: () => undefined,
+    aside: () => undefined,
     onCommit: () => null,
     close: async () => undefined,
   };

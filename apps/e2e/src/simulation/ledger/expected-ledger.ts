@@ -77,7 +77,7 @@ export class ExpectedLedger {
     });
     if (same !== undefined) return answer(same, same.given.id === given.id);
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
-    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false };
+    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, reply: source.given.reply };
     const repeated = { ...rest, ...origin, path, input, context, principal: owner };
     const call = new ExpectedCall(repeated, { number: ++this.#accepted, parent: null, nowMs });
     this.#add(call, key);

@@ -1,14 +1,16 @@
 import type { Ledger } from "../ledger.ts";
+import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
 import { inTransaction } from "../sessions/transaction.ts";
 
 /** Calls given up in one pass. */
 const passCalls = 500;
 
 /** Ends the calls for which no worker with their procedure has come in time. */
-export async function giveUpUnknown({ schema, control, wakes, gate }: Ledger): Promise<void> {
+export async function giveUpUnknown(ledger: Ledger): Promise<void> {
+  const { schema, control, wakes, gate } = ledger;
   const rows = await inTransaction(
     control,
-    (sql) => sql<{ id: string; limited_path: string | null }[]>`
+    (sql) => sql<(RepliedRow & { id: string; limited_path: string | null })[]>`
     with due as (
       select id from ${sql(schema)}.call
       where state = 'queued' and aside_attempt = attempt and aside_until <= now()
@@ -22,15 +24,18 @@ export async function giveUpUnknown({ schema, control, wakes, gate }: Ledger): P
           'No worker of the queue ' || queue || ' has the procedure ' || path || '.')::text,
         ended_at = now(),
         due_at = now() + retention_ms * interval '1 millisecond',
-        expires_at = null
+        expires_at = null,
+        reply_due = false
       from due where call.id = due.id
-      returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path
+      returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path,
+        ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'failed', now(), attempt from given_up
-    )
-    select id, limited_path from given_up`,
+    ), ${replies(schema, sql, "given_up")}
+    select id, limited_path, path, reply_queue from given_up`,
   );
   wakes.changed(rows.map(({ id }) => id));
+  wakeReplies(ledger, rows);
   void gate.open(rows.map((row) => row.limited_path));
 }

@@ -1,8 +1,9 @@
 import type { PendingQuery, Row } from "postgres";
+import { type RepliedRow, endOf, replies } from "../replying/reply-rows.ts";
 import type { Executor } from "../sessions/transaction.ts";
 
 /** A call that a statement has cancelled. */
-export interface CancelledRow {
+export interface CancelledRow extends RepliedRow {
   readonly id: string;
   /** Whether its children, if it has any, are to be cancelled too. */
   readonly cancelling: boolean;
@@ -26,13 +27,14 @@ export function cancelRows(schema: string, sql: Executor, chosen: PendingQuery<R
     with chosen as (${chosen}), cancelled as (
       update ${sql(schema)}.call set
         state = 'cancelled', seq = seq + 1, cancel_reason = chosen.reason, cancelling = attempt > 0, worker = null, parked = false,
-        ended_at = now(), expires_at = null, due_at = now() + greatest(retention_ms, case when attempt > 0 then ${leastKeptMs}::bigint else 0 end) * interval '1 millisecond'
+        ended_at = now(), expires_at = null, reply_due = false, due_at = now() + greatest(retention_ms, case when attempt > 0 then ${leastKeptMs}::bigint else 0 end) * interval '1 millisecond'
       from chosen
       where call.id = chosen.id
-      returning call.id, call.seq, call.attempt, call.cancelling, case when call.concurrency is not null then call.path end as limited_path
+      returning call.id, call.seq, call.attempt, call.cancelling, case when call.concurrency is not null then call.path end as limited_path,
+        ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'cancelled', now(), attempt from cancelled
-    )
-    select id, cancelling, limited_path from cancelled`;
+    ), ${replies(schema, sql, "cancelled")}
+    select id, cancelling, limited_path, path, reply_queue from cancelled`;
 }

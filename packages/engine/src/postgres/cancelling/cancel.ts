@@ -4,6 +4,7 @@ import type { Cancellation } from "../../cancellation.ts";
 import { type CancelledRow, cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
 import { passOnCancels } from "./pass-on-cancels.ts";
+import { wakeReplies } from "../replying/reply-rows.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 
 /** See `Engine.cancel`. Its delivery, if one waits, is dropped when it is taken. */
@@ -11,6 +12,7 @@ export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reade
   const [cancelled] = await whileAvailable("cancel", () => cancelOne(ledger, target, reason));
   if (cancelled !== undefined) {
     ledger.wakes.changed([target.id]);
+    wakeReplies(ledger, [cancelled]);
     void ledger.gate.open([cancelled.limited_path]);
     // What fails here is left to the keeper: the call itself is cancelled.
     if (cancelled.cancelling) await passOnCancels(ledger).catch(() => undefined);

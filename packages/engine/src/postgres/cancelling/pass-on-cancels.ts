@@ -13,6 +13,7 @@ import type { PendingQuery, Row } from "postgres";
 import { parentCancelled } from "../../cancellation.ts";
 import { cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
+import { wakeReplies } from "../replying/reply-rows.ts";
 import type { Executor } from "../sessions/transaction.ts";
 
 /** Calls cancelled, and marks taken back, in one statement. */
@@ -27,7 +28,8 @@ export async function passOnCancels(ledger: Ledger): Promise<void> {
   }
 }
 
-async function cancelBatch({ schema, control, wakes, gate }: Ledger): Promise<number> {
+async function cancelBatch(ledger: Ledger): Promise<number> {
+  const { schema, control, wakes, gate } = ledger;
   const rows = await control.use((sql) =>
     cancelRows(
       schema,
@@ -42,6 +44,7 @@ async function cancelBatch({ schema, control, wakes, gate }: Ledger): Promise<nu
     ),
   );
   wakes.changed(rows.map(({ id }) => id));
+  wakeReplies(ledger, rows);
   void gate.open(rows.map((row) => row.limited_path));
   return rows.length;
 }

@@ -1,5 +1,6 @@
 import type { Failure } from "@raincheck/protocol";
 import type { Ledger } from "../ledger.ts";
+import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
 
 /** Calls expired in one pass. */
 const passCalls = 500;
@@ -8,9 +9,10 @@ const startByPassed: Failure = { code: "START_BY_PASSED", message: "The call exp
 const deadlinePassed: Failure = { code: "DEADLINE_PASSED", message: "The call expired: its deadline passed before it had ended." };
 
 /** Ends the calls whose time has run out, queued or running. A running attempt learns of it at its next extension. */
-export async function expireDue({ schema, control, wakes, gate }: Ledger): Promise<void> {
+export async function expireDue(ledger: Ledger): Promise<void> {
+  const { schema, control, wakes, gate } = ledger;
   const rows = await control.use(
-    (sql) => sql<{ id: string; limited_path: string | null }[]>`
+    (sql) => sql<(RepliedRow & { id: string; limited_path: string | null })[]>`
     with due as (
       select id from ${sql(schema)}.call where expires_at <= now() order by expires_at limit ${passCalls} for update skip locked
     ), expired as (
@@ -22,15 +24,17 @@ export async function expireDue({ schema, control, wakes, gate }: Ledger): Promi
         failure = case when deadline <= now() then ${JSON.stringify(deadlinePassed)} else ${JSON.stringify(startByPassed)} end,
         ended_at = now(),
         due_at = now() + retention_ms * interval '1 millisecond',
-        expires_at = null
+        expires_at = null,
+        reply_due = false
       where id = any(array(select id from due))
-      returning id, seq, attempt, case when concurrency is not null then path end as limited_path
+      returning id, seq, attempt, case when concurrency is not null then path end as limited_path, ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'expired', now(), attempt from expired
-    )
-    select id, limited_path from expired`,
+    ), ${replies(schema, sql, "expired")}
+    select id, limited_path, path, reply_queue from expired`,
   );
   wakes.changed(rows.map(({ id }) => id));
+  wakeReplies(ledger, rows);
   void gate.open(rows.map((row) => row.limited_path));
 }

@@ -13,6 +13,7 @@ import type { Ledger } from "../ledger.ts";
 import { passOnCancels } from "../cancelling/pass-on-cancels.ts";
 import { reapLost } from "./reap.ts";
 import { makeRedelivery } from "./redeliver.ts";
+import { tellOverdue } from "../replying/tell-overdue.ts";
 import { deleteRetained } from "./retain.ts";
 import { whatIsDue } from "./what-is-due.ts";
 
@@ -64,6 +65,7 @@ export function startKeeper(ledger: Ledger, onError: (error: unknown) => void): 
     if (due.expired) await act("expire", () => expireDue(ledger));
     if (due.lost && ledger.outages.endedAgoMs() >= returnMs) await act("reap", () => reapLost(ledger));
     if (due.cancelling) await act("pass cancels on", () => passOnCancels(ledger));
+    if (due.untold) await act("tell", () => tellOverdue(ledger));
     if (due.retained) await act("delete", () => deleteRetained(ledger));
     if (due.unknown) await act("give up", () => giveUpUnknown(ledger));
     if (due.aside || !ledger.aside.isEmpty) await act("look aside", () => lookAside(ledger));

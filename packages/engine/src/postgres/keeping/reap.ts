@@ -1,5 +1,6 @@
 import { type Failure, limits } from "@raincheck/protocol";
 import type { Ledger } from "../ledger.ts";
+import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction } from "../sessions/transaction.ts";
 
 /** Calls taken back in one pass. */
@@ -10,7 +11,7 @@ const poison: Failure = {
   message: `The call was given up: ${limits.crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`,
 };
 
-interface ReapedRow {
+interface ReapedRow extends RepliedRow {
   readonly id: string;
   readonly queue: string;
   readonly priority: number;
@@ -31,6 +32,7 @@ export async function reapLost(ledger: Ledger): Promise<void> {
     return rows;
   });
   ledger.wakes.changed(reaped.map(({ id }) => id));
+  wakeReplies(ledger, reaped);
   void ledger.gate.open(reaped.map((row) => row.limited_path));
   const back = reaped.filter(({ state }) => state === "queued");
   for (const queue of new Set(back.map((row) => row.queue))) ledger.wakes.runnable(queue, 0);
@@ -48,15 +50,16 @@ function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
         worker = null,
         failure = case when crashes + 1 < ${limits.crashes} then null else ${JSON.stringify(poison)} end,
         ended_at = case when crashes + 1 < ${limits.crashes} then null else now() end,
+        reply_due = reply_due and crashes + 1 < ${limits.crashes},
         due_at = case when crashes + 1 < ${limits.crashes} then now() else now() + retention_ms * interval '1 millisecond' end,
         expires_at = case when crashes + 1 < ${limits.crashes} then deadline end
       where id = any(array(select id from lost))
-      returning id, seq, attempt, queue, priority, state, case when concurrency is not null then path end as limited_path
+      returning id, seq, attempt, queue, state, case when concurrency is not null then path end as limited_path, ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, case state when 'queued' then 'retrying' else 'failed' end, now(), attempt,
         case state when 'queued' then ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} end
       from reaped
-    )
-    select id, queue, priority, state, limited_path from reaped`;
+    ), ${replies(schema, sql, "reaped")}
+    select id, queue, priority, state, limited_path, path, reply_queue from reaped`;
 }

@@ -6,7 +6,7 @@ const passCalls = 1_000;
 
 /**
  * Deletes ended calls, with their events, whose retention has passed. A call that has not ended is never deleted, nor one whose
- * cancel is still to be passed on.
+ * cancel is still to be passed on, or whose reply is still to be written.
  */
 export async function deleteRetained({
   schema,
@@ -16,7 +16,7 @@ export async function deleteRetained({
     (sql) => sql`
     with old as (
       select id from ${sql(schema)}.call
-      where state not in ('queued', 'running') and due_at < now() and not cancelling
+      where state not in ('queued', 'running') and due_at < now() and not cancelling and not reply_due
       order by due_at limit ${passCalls} for update skip locked
     ), gone as (
       delete from ${sql(schema)}.call where id = any(array(select id from old)) returning id

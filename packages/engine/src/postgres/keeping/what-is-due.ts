@@ -8,6 +8,7 @@ export interface Due {
   readonly parked: boolean;
   readonly aside: boolean;
   readonly unknown: boolean;
+  readonly untold: boolean;
   readonly undelivered: boolean;
   readonly retained: boolean;
 }
@@ -43,6 +44,7 @@ export async function whatIsDue({ schema, control }: Pick<Ledger, "schema" | "co
         ) <= now(),
         false
       ) as unknown,
+      coalesce((select true from ${sql(schema)}.call where reply_due and state not in ('queued', 'running') order by id limit 1), false) as untold,
       ${ask.redeliver} and coalesce(
         (
           select due_at from ${sql(schema)}.call
@@ -62,6 +64,7 @@ const nothing: Due = {
   parked: false,
   aside: false,
   unknown: false,
+  untold: false,
   undelivered: false,
   retained: false,
 };

@@ -13,11 +13,11 @@ import { EngineSetupError } from "../../engine-errors.ts";
 import { ledger } from "./0001-ledger.ts";
 import { parent } from "./0002-parent.ts";
 import { aside } from "./0003-aside.ts";
-import { repeats } from "./0004-repeats.ts";
+import { repeatsAndReplies } from "./0004-repeats-and-replies.ts";
 import { inTransactionOf } from "../sessions/transaction.ts";
 
 /** Every migration, the first one first. */
-export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside, repeats];
+export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside, repeatsAndReplies];
 
 /** The version of the ledger that this release writes. */
 const ledgerVersion = migrations.length;

@@ -10,8 +10,9 @@ import type { AttemptRef } from "../../attempt.ts";
 import type { Payload } from "../../payload.ts";
 import { inApplication } from "./application.ts";
 import type { Ledger } from "../ledger.ts";
+import { wakeReplies } from "../replying/reply-rows.ts";
 import { controlLimits, setLimits } from "../sessions/session-limits.ts";
-import { settledBefore, settleRows } from "./settle.ts";
+import { type SettledRow, settledBefore, settleRows } from "./settle.ts";
 import { goAhead, isMarked, markTransaction, rolledBack } from "../sessions/transaction.ts";
 import { isAborted, isOfTheWork, isUnavailable, whileAvailable } from "../sessions/unavailable.ts";
 
@@ -22,7 +23,7 @@ export async function commit<TValue>(
   work: (transaction: TransactionSql) => Promise<{ value: TValue; output: Payload }>,
 ): Promise<TValue> {
   // Filled when everything but COMMIT itself has happened.
-  const done: { value: TValue; output: Payload; limitedPath: string | null }[] = [];
+  const done: { value: TValue; output: Payload; settled: SettledRow }[] = [];
   const thrown: unknown[] = [];
   try {
     await inApplication(ledger, async (transaction) => {
@@ -36,7 +37,7 @@ export async function commit<TValue>(
       const settling = { attempt, settlement: { type: "succeeded", output: result.output } } as const;
       const [settled] = await settleRows(ledger, { sql: transaction, isMarked: true }, [settling]).catch(explained);
       if (settled === undefined) throw (await isMarked(transaction)) ? new StaleAttempt(attempt) : new Error(endedByItself);
-      done.push({ ...result, limitedPath: settled.limited_path });
+      done.push({ ...result, settled });
     });
   } catch (error) {
     // The very error that the work threw comes out of a transaction only if its connection lived.
@@ -44,7 +45,8 @@ export async function commit<TValue>(
     if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
   }
   ledger.wakes.changed([attempt.id]);
-  void ledger.gate.open([done[0]!.limitedPath]);
+  wakeReplies(ledger, [done[0]!.settled]);
+  void ledger.gate.open([done[0]!.settled.limited_path]);
   return done[0]!.value;
 }
 

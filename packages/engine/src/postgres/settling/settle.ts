@@ -9,6 +9,7 @@ import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../../attempt.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
+import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 
@@ -18,11 +19,11 @@ export interface Settling {
   readonly settlement: Settlement;
 }
 
-interface SettledRow {
+/** A call whose attempt a statement has ended. */
+export interface SettledRow extends RepliedRow {
   readonly id: string;
   readonly queue: string;
   readonly priority: number;
-  readonly path: string;
   /** `null`: the call is not limited. */
   readonly limited_path: string | null;
 }
@@ -51,6 +52,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const before =
     refused.length === 0 ? [] : await whileAvailable("settle", () => ledger.control.use((sql) => settledBefore(ledger, sql, refused)));
   ledger.wakes.changed([...ids]);
+  wakeReplies(ledger, settled);
   void ledger.gate.open(settled.map((row) => row.limited_path));
   const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
   noteAside(
@@ -97,6 +99,7 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
         ended_at = case item.type when 'retrying' then null else now() end,
         due_at = now() + case item.type when 'retrying' then item.delay_ms else call.retention_ms end * interval '1 millisecond',
         expires_at = case item.type when 'retrying' then call.deadline end,
+        reply_due = call.reply_due and item.type = 'retrying',
         aside_attempt = case when item.give_up_ms is not null then call.attempt end,
         -- Counted from the first worker without the procedure, also when it was claimed by another such meanwhile.
         aside_until = coalesce(
@@ -105,13 +108,13 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
       from item
       where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
         ${isMarked ? sql.unsafe(`and ${isMarkedSql}`) : sql``}
-      returning call.id, call.seq, call.attempt, call.queue, call.priority, call.path, item.type, item.body,
-        case when call.concurrency is not null then call.path end as limited_path
+      returning call.id, call.seq, call.attempt, call.queue, item.type, item.body,
+        case when call.concurrency is not null then call.path end as limited_path, ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, type, now(), attempt, body from settled
-    )
-    select id, queue, priority, path, limited_path from settled`;
+    ), ${replies(schema, sql, "settled")}
+    select id, queue, priority, path, limited_path, reply_queue from settled`;
 }
 
 /**

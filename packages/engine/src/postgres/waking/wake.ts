@@ -10,6 +10,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { CallId } from "@raincheck/protocol";
+import type { PathAside } from "../aside/aside-paths.ts";
 import { groupCommit } from "../../group-commit.ts";
 import { type Delays, delays } from "./delays.ts";
 import { type Listener, startListener } from "./listen.ts";
@@ -25,6 +26,8 @@ export interface Wakes {
   runnable(queue: string, delayMs: number): void;
   /** A queue has runnable calls that the other processes find by themselves. */
   runnableHere(queue: string): void;
+  /** These have calls aside that every process may claim, and would otherwise find with its next look. */
+  aside(pairs: readonly PathAside[]): void;
   /** As `runnable`, for a transaction of the application to notify of, and so to tell every process if and when it commits. */
   onCommit(queue: string): Notification | null;
   close(): Promise<void>;
@@ -50,6 +53,8 @@ export interface WakesOptions {
   readonly control: Sessions;
   readonly schema: string;
   readonly followers: Followers;
+  /** Told of what another process has set aside in a queue that somebody here follows. */
+  readonly onAside: (pair: PathAside) => void;
   /** `false`: no LISTEN and no NOTIFY; everything is found by the poll. */
   readonly listen: boolean;
   /** Between two polls for missed wakes, in milliseconds. */
@@ -94,7 +99,18 @@ export function openWakes(options: WakesOptions): Wakes {
   function receive(payload: string): void {
     const [sender, ...words] = payload.split(" ");
     if (sender === self) return;
-    for (const word of words) (word.startsWith("q") ? queues : calls).wake(word.slice(1));
+    for (const word of words) {
+      const name = word.slice(1);
+      if (word.startsWith("a")) receiveAside(name);
+      else (word.startsWith("q") ? queues : calls).wake(name);
+    }
+  }
+
+  function receiveAside(word: string): void {
+    const pair = asideOf(word);
+    if (pair === null || !queues.has(pair.queue)) return;
+    options.onAside(pair);
+    queues.wake(pair.queue);
   }
 
   function wakeAll(): void {
@@ -112,6 +128,7 @@ export function openWakes(options: WakesOptions): Wakes {
       else runnableNow(queue);
     },
     runnableHere: (queue) => queues.wake(queue),
+    aside: (pairs) => tell(pairs.map(({ queue, path }) => `a${encodeURIComponent(queue)}:${encodeURIComponent(path)}`)),
     onCommit: (queue) => (listen ? { channel, payload: `commit q${queue}` } : null),
     async close() {
       later.close();
@@ -133,4 +150,15 @@ export function payloads(sender: string, words: readonly string[]): string[] {
   }
   packed.push(payload);
   return packed;
+}
+
+/** `null`: it is none of ours. */
+function asideOf(word: string): PathAside | null {
+  const [queue, path] = word.split(":");
+  if (queue === undefined || path === undefined) return null;
+  try {
+    return { queue: decodeURIComponent(queue), path: decodeURIComponent(path) };
+  } catch {
+    return null;
+  }
 }

@@ -1,0 +1,167 @@
+/**
+ * The consumers of reply queues. A reply is a call of the engine's own (see the engine's `reply.ts`): a worker claims it as any other, and
+ * this is what runs in the place of a procedure. There is no middleware and no restored context, for nobody asked for it from outside.
+ */
+import { type CallRecord, type ClaimedCall, parseReply, parseReplyPath, replyPlace } from "@raincheck/engine";
+import {
+  type CallId,
+  type Failure,
+  InvalidOption,
+  type Policy,
+  isCallId,
+  queueName,
+  resolvePolicy,
+  wholeNumber,
+} from "@raincheck/protocol";
+
+import { callNotFound } from "./access.ts";
+import type { Attempt } from "./attempt.ts";
+import { openCallContext } from "./call-context.ts";
+import { InvocationRefused } from "./invocation-refused.ts";
+import type { PayloadCodec } from "./payload-codec.ts";
+import type { RaincheckCore } from "./raincheck-core.ts";
+import { notRepeatable } from "./repeat-call.ts";
+import type { Reply, ReplyHandler, ReplyOptions } from "./reply.ts";
+import type { InvokeOptions, Invoked } from "./runtime.ts";
+import { StartScope } from "./start-scope.ts";
+import { forCaller } from "./to-trpc-error.ts";
+
+/** A reply that was given up. It is kept for as long as the call that it tells of would be. */
+export interface DeadReply {
+  /** Of the reply itself: what {@link ReplyQueue.retry} takes. */
+  readonly id: CallId;
+  /** The path of the procedure whose call it tells of. */
+  readonly path: string;
+  readonly failure: Failure;
+  /** Attempts at it. */
+  readonly attempts: number;
+  readonly endedAt: Date;
+}
+
+/** A reply queue with its consumers: what `raincheck.replies()` returns. */
+export interface ReplyQueue {
+  readonly queue: string;
+  /**
+   * The replies that were given up, the newest first.
+   *
+   * @param page.cursor the `nextCursor` of the page before. @param page.limit from 1 to 100. Default 20.
+   */
+  deadLetters(page?: {
+    readonly cursor?: string;
+    readonly limit?: number;
+  }): Promise<{ readonly replies: readonly DeadReply[]; readonly nextCursor: string | null }>;
+  /**
+   * Delivers a reply that was given up once more, with attempts of its own.
+   *
+   * @returns `false` when that was done before.
+   * @throws {TRPCError} `NOT_FOUND` for what is none of this queue, `CONFLICT` for one that was not given up.
+   */
+  retry(id: CallId): Promise<boolean>;
+}
+
+/** What is registered for a queue. */
+export interface ReplyConsumer {
+  readonly policy: Policy;
+  readonly handlers: ReadonlyMap<string, ReplyHandler<Reply, unknown>>;
+}
+
+/** Registers the consumers of a queue. */
+export function consumeReplies(
+  core: RaincheckCore,
+  queue: string,
+  { handlers, options = {} }: { readonly handlers: object; readonly options: ReplyOptions | undefined },
+): ReplyQueue {
+  const place = replyPlace(queueName(queue, "queue"));
+  if (typeof handlers !== "object" || handlers === null) throw new InvalidOption("handlers", handlers, "an object of functions by path");
+  const byPath = new Map<string, ReplyHandler<Reply, unknown>>(Object.entries(handlers));
+  for (const [path, handler] of byPath)
+    if (typeof handler !== "function") throw new InvalidOption(`handlers[${JSON.stringify(path)}]`, handler, "a function");
+  if (core.replyConsumers.has(queue))
+    throw new Error(`raincheck.replies(${JSON.stringify(queue)}) was called twice. Put all handlers of a queue into one.`);
+  const { timeout, retry, ...unknown } = options as ReplyOptions & Record<string, unknown>;
+  const [stray] = Object.keys(unknown);
+  if (stray !== undefined) throw new InvalidOption(`options.${stray}`, unknown[stray], "timeout and retry, and nothing else");
+  const policy = resolvePolicy({ ...(timeout === undefined ? {} : { timeout }), ...(retry === undefined ? {} : { retry }) });
+  core.replyConsumers.set(queue, { policy, handlers: byPath });
+
+  const { engine } = core;
+  const reader = { principal: place.principal };
+  return {
+    queue,
+    async deadLetters({ cursor = null, limit = 20 }: { readonly cursor?: string | null; readonly limit?: number } = {}) {
+      const query = { path: null, state: "failed", cursor, limit: wholeNumber(limit, "limit", { min: 1, max: 100 }) } as const;
+      const page = await forCaller(() => engine.list(reader, query));
+      return { replies: page.calls.map(toDeadReply), nextCursor: page.nextCursor };
+    },
+    async retry(id) {
+      const by = { type: "retry" } as const;
+      const record = isCallId(id) ? await forCaller(() => engine.read(id, reader)) : null;
+      if (record === null) throw callNotFound();
+      const { retentionMs } = policy;
+      const limits = { priority: 0, concurrency: null, startByMs: null, deadlineMs: null, retentionMs };
+      const repetition = await forCaller(() => engine.repeat(id, reader, { id: core.newCallId(), by, queue: place.queue, ...limits }));
+      if (repetition === null) throw callNotFound();
+      if (!repetition.repeated) throw notRepeatable(by, repetition.state);
+      return repetition.created;
+    },
+  };
+}
+
+/** The policy of the replies at a path; `null`: this process has no consumer for it, or it is no reply's path. */
+export function replyPolicyAt(core: RaincheckCore, path: string): Policy | null {
+  return consumerOf(core, path)?.policy ?? null;
+}
+
+/** Runs one attempt at a reply, in one commit with what its handler writes. */
+export async function invokeReply(core: RaincheckCore, call: ClaimedCall, { signal, onProgress }: InvokeOptions): Promise<Invoked> {
+  const consumer = consumerOf(core, call.path);
+  if (consumer === null)
+    throw new InvocationRefused("UNKNOWN_PROCEDURE", `This worker has no consumer for replies at ${JSON.stringify(call.path)}.`);
+  const codec = core.bound().codecs.output;
+  const reply = decodeReply(call, codec);
+  const attempt: Attempt = {
+    id: call.id,
+    attempt: call.attempt,
+    path: call.path,
+    failures: call.failures,
+    started: new Map(),
+    deadline: null,
+    onProgress,
+    state: "running",
+    committed: null,
+  };
+  const { engine, engineErrors } = core;
+  const scope = new StartScope(engine, { attempt, outer: undefined });
+  const { maxOutputBytes } = consumer.policy;
+  const run = openCallContext({ engine, engineErrors, attempt, scope, codec, maxOutputBytes, parse: (value) => value });
+  await run.call.commit(async (tx) => {
+    signal.throwIfAborted();
+    await consumer.handler(reply, { tx, signal, attempt: call.attempt });
+    signal.throwIfAborted();
+  });
+  return { output: attempt.committed!.output, committed: true };
+}
+
+function consumerOf(core: RaincheckCore, path: string): { policy: Policy; handler: ReplyHandler<Reply, unknown> } | null {
+  const named = parseReplyPath(path);
+  const consumer = named === null ? undefined : core.replyConsumers.get(named.queue);
+  const handler = consumer?.handlers.get(named?.path ?? "");
+  return consumer === undefined || handler === undefined ? null : { policy: consumer.policy, handler };
+}
+
+function decodeReply(call: ClaimedCall, codec: PayloadCodec): Reply {
+  const { state, output, failure, cancelReason, endedAt, ...rest } = parseReply(call.input);
+  const ended = { ...rest, endedAt: new Date(endedAt) };
+  switch (state) {
+    case "succeeded":
+      return { ...ended, state, output: codec.decode(output!) };
+    case "cancelled":
+      return { ...ended, state, cancelReason };
+    default:
+      return { ...ended, state, failure: failure! };
+  }
+}
+
+function toDeadReply({ id, path, failure, attempt, endedAt }: CallRecord): DeadReply {
+  return { id, path: parseReplyPath(path)?.path ?? path, failure: failure!, attempts: attempt, endedAt: new Date(endedAt!) };
+}
