@@ -45,6 +45,12 @@ export function replyPlace(queue: string): ReplyPlace {
   return { queue: `reply/${queue}`, principal: `${ownerPrefix}${queue}`, pathPrefix: `${ownerPrefix}${queue}/` };
 }
 
+/**
+ * A reply that was taken is kept for so long at most, in milliseconds: nobody asks for it but its own worker, after a lost answer. One that was
+ * given up is kept for as long as the call that it tells of.
+ */
+export const takenReplyKeptMs = 600_000;
+
 /** Whether a principal, or a path, is one of replies. */
 export function isOfReplies(name: string): boolean {
   return name.startsWith(ownerPrefix);

@@ -27,6 +27,12 @@ describe("the options of a worker", () => {
     expect(resolveWorkerOptions({ raincheck }).name).not.toBe(name);
   });
 
+  test("have the queues of replies before its own, which may be none then", () => {
+    const consuming = { "~raincheck": { ...raincheck["~raincheck"], replyQueues: () => ["reply/billing"] } };
+    expect(resolveWorkerOptions({ raincheck: consuming }).queues).toEqual(["reply/billing", "default"]);
+    expect(resolveWorkerOptions({ raincheck: consuming, queues: [] }).queues).toEqual(["reply/billing"]);
+  });
+
   test.each<[string, object, RegExp]>([
     ["concurrency", { concurrency: 0 }, /Invalid concurrency: 0; expected a whole number from 1 to 10000/],
     ["concurrency", { concurrency: 1.5 }, /Invalid concurrency: 1.5/],

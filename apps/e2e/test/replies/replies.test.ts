@@ -46,7 +46,7 @@ async function application() {
     { retry: { attempts: 3, initialDelay: "10 millis" } },
   );
   for (const { raincheck } of [running, billing]) {
-    const queues = raincheck === running.raincheck ? ["default"] : ["nothing-else"];
+    const queues = raincheck === running.raincheck ? ["default"] : [];
     const worker = await runWorker({ raincheck, queues, signals: false, shutdownGrace: "0 millis", log: () => undefined });
     opening.defer(() => worker.stop());
   }

@@ -4,7 +4,7 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
-import { type StoredReply, replyPlace } from "../reply.ts";
+import { type StoredReply, isOfReplies, replyPlace, takenReplyKeptMs } from "../reply.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
 
@@ -99,7 +99,7 @@ export class MemoryCall {
   /** The next moment at which time alone changes it. */
   dueMs(nowMs: number): number {
     const { state } = this.folded;
-    if (isTerminal(state)) return this.#endedMs + this.given.retentionMs;
+    if (isTerminal(state)) return this.#endedMs + this.#keptMs();
     const expiresMs = Math.min(this.#deadlineMs, this.#startByMs());
     if (state === "running") return Math.min(expiresMs, this.#leaseEndsMs);
     if (this.isAside) return Math.min(expiresMs, this.#giveUpMs);
@@ -192,6 +192,11 @@ export class MemoryCall {
       failure: end?.type === "failed" || end?.type === "expired" ? end.failure : null,
       cancelReason: end?.type === "cancelled" ? end.reason : null,
     };
+  }
+
+  #keptMs(): number {
+    const { retentionMs, path } = this.given;
+    return this.folded.state === "succeeded" && isOfReplies(path) ? Math.min(retentionMs, takenReplyKeptMs) : retentionMs;
   }
 
   /** Only the first attempt has to start by a time. */

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Engine } from "../engine.ts";
 import { claim, newCall, reader, timed } from "../../test/timed-engine.ts";
+import { replyPlace } from "../reply.ts";
 import { type MemoryEngineOptions, memoryEngine, systemClock } from "./index.ts";
 
 async function stateOf(engine: Engine<null>, id: string): Promise<string | null> {
@@ -9,6 +10,28 @@ async function stateOf(engine: Engine<null>, id: string): Promise<string | null>
 
 /** Behind every wake that is on its way. */
 const wakesAreThrough = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe("a reply", () => {
+  test("that was taken is forgotten soon, and one that was given up is kept as long as its call", async () => {
+    const { engine, clock } = timed();
+    const { queue, principal } = replyPlace("billing");
+    for (const retentionMs of [1_000, 86_400_000, 86_400_000]) {
+      const { id } = await engine.accept(newCall({ reply: "billing", retentionMs }));
+      await engine.cancel(id, reader, null);
+    }
+    const replies = await engine.claim({ worker: "w", queues: [queue], limit: 9, leaseMs: 5_000 });
+    await engine.settle(replies[0]!, { type: "succeeded", output: "1" });
+    await engine.settle(replies[1]!, { type: "succeeded", output: "1" });
+    await engine.settle(replies[2]!, { type: "failed", failure: { code: "E", message: "m" } });
+    const kept = async () => Promise.all(replies.map(async ({ id }) => (await engine.read(id, { principal })) !== null));
+    clock.advance(1_000);
+    expect(await kept()).toEqual([false, true, true]);
+    clock.advance(600_000);
+    expect(await kept()).toEqual([false, false, true]);
+    clock.advance(86_400_000);
+    expect(await kept()).toEqual([false, false, false]);
+  });
+});
 
 describe("time", () => {
   test("a change is made at the moment it is due: not before it, and without anybody asking", async () => {

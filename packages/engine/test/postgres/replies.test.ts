@@ -36,8 +36,9 @@ describe("a reply", () => {
     const reply = await nextReply(engine);
     expect(parseReply(reply.input)).toMatchObject({ id, state: "succeeded", output: "1" });
     await engine.settle(reply, { type: "succeeded", output: "null" });
-    const told = await sql`select from ${sql(schema)}.call where queue = ${queue}`;
-    expect(told).toHaveLength(1);
+    const told = await sql<{ kept: number }[]>`
+      select extract(epoch from due_at - ended_at)::int as kept from ${sql(schema)}.call where queue = ${queue}`;
+    expect(told).toEqual([{ kept: 600 }]);
   });
 
   test("is in the commit that ends its call, and is rolled back with it", async () => {

@@ -18,6 +18,11 @@ export interface RepliedRow {
   readonly reply_queue: string | null;
 }
 
+/** Whether `call` is a reply itself. */
+export function isReply(sql: Executor): PendingQuery<Row[]> {
+  return sql`call.path like ${`${replyPlace("").principal}%`}`;
+}
+
 /** Columns for the `returning` of an update of `call` that ends some of its rows: what a reply needs of them. */
 export function endOf(sql: Executor): PendingQuery<Row[]> {
   const isOwed = sql`call.reply_queue is not null and call.state not in ('queued', 'running')`;

@@ -7,9 +7,10 @@
 import type { CallEventType } from "@raincheck/protocol";
 import type { Sql } from "postgres";
 import type { AttemptRef, SettleResult, Settlement } from "../../attempt.ts";
+import { takenReplyKeptMs } from "../../reply.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
-import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
+import { type RepliedRow, endOf, isReply, replies, wakeReplies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 
@@ -97,7 +98,10 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
         failures = call.failures + item.failures,
         worker = null,
         ended_at = case item.type when 'retrying' then null else now() end,
-        due_at = now() + case item.type when 'retrying' then item.delay_ms else call.retention_ms end * interval '1 millisecond',
+        due_at = now() + case
+          when item.type = 'retrying' then item.delay_ms
+          when item.type = 'succeeded' and ${isReply(sql)} then least(call.retention_ms, ${takenReplyKeptMs}::bigint)
+          else call.retention_ms end * interval '1 millisecond',
         expires_at = case item.type when 'retrying' then call.deadline end,
         reply_due = call.reply_due and item.type = 'retrying',
         aside_attempt = case when item.give_up_ms is not null then call.attempt end,
