@@ -21,6 +21,7 @@ export const tallied = [
   "fencedReport",
   "fencedCommit",
   "fencedChild",
+  "repliesClaimed",
   "retried",
   "replayed",
   "repeatFound",

@@ -8,7 +8,9 @@ import { memoryEngine } from "@raincheck/engine/memory";
 import { type Random, randomOf } from "../chaos/random.ts";
 import type { Actor, Stage } from "./actors/actor.ts";
 import { Canceller } from "./actors/canceller.ts";
+import { drawId } from "./actors/draw-call.ts";
 import { Repeater } from "./actors/repeater.ts";
+import { ReplyTaker } from "./actors/reply-taker.ts";
 import { SimulatedWorker } from "./actors/simulated-worker.ts";
 import { Starter } from "./actors/starter.ts";
 import { Watcher } from "./actors/watcher.ts";
@@ -50,7 +52,8 @@ export class World {
     const { tally, hash } = this;
     const clock = this.#clock;
     this.#expected = new ExpectedLedger({ maxQueued, concurrency });
-    const engine = memoryEngine({ clock, maxQueued, concurrency });
+    const ids = randomOf(seed).fork("replies");
+    const engine = memoryEngine({ clock, maxQueued, concurrency, newId: () => drawId(ids) });
     this.#engine = new AuditedEngine({ engine, expected: this.#expected, clock, tally, hash });
     const stage: Stage = { engine: this.#engine, link: new FaultyLink(rates, tally), witness: new Witness(), tally, isQuiet: false };
     this.#stage = stage;
@@ -62,6 +65,7 @@ export class World {
       new SimulatedWorker("worker 3", stage),
       new Canceller("canceller", stage),
       new Repeater("repeater", stage),
+      new ReplyTaker("reply taker", stage),
       new Watcher("watcher 1", stage),
       new Watcher("watcher 2", stage),
     ];

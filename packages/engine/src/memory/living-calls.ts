@@ -1,4 +1,4 @@
-import { callIdFrom, isTerminal } from "@raincheck/protocol";
+import { type CallId, isTerminal } from "@raincheck/protocol";
 import { EngineStopped } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, momentOf } from "./clock.ts";
@@ -18,15 +18,20 @@ export class LivingCalls {
   readonly queueWakes = new Wakes();
   readonly #clock: Clock;
   readonly #concurrency: number;
+  readonly #newId: () => CallId;
   readonly #count = { queued: 0, running: 0 };
   #added = 0;
   #isStopped = false;
   #timer: { readonly dueMs: number; readonly cancel: () => void } | null = null;
 
-  /** @param concurrency attempts at once, at most: who waits for one to end is to be woken. */
-  constructor(clock: Clock, concurrency: number) {
+  /**
+   * @param options.concurrency attempts at once, at most: who waits for one to end is to be woken.
+   * @param options.newId makes the ids of replies.
+   */
+  constructor(clock: Clock, { concurrency, newId }: { readonly concurrency: number; readonly newId: () => CallId }) {
     this.#clock = clock;
     this.#concurrency = concurrency;
+    this.#newId = newId;
   }
 
   /** How many are queued. */
@@ -85,7 +90,7 @@ export class LivingCalls {
   }
 
   #reply(call: MemoryCall, now: Moment): void {
-    const reply = call.given.reply === null ? null : call.toReply(callIdFrom(crypto.getRandomValues(new Uint8Array(16))));
+    const reply = call.given.reply === null ? null : call.toReply(this.#newId());
     if (reply !== null) this.add(reply, { parent: null, repeats: null, key: null }, now);
   }
 

@@ -9,7 +9,7 @@
  * What it has not: transactions. `commit` and `transaction` hand `null` to the application, and what that writes elsewhere
  * is not rolled back.
  */
-import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
+import { type CallId, InvalidOption, callIdFrom, isTerminal, wholeNumber } from "@raincheck/protocol";
 import { EngineFull, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
 import type { AttemptRef, LossReason, LostAttempt } from "../attempt.ts";
 import type { CallRecord, Reader } from "../call-record.ts";
@@ -29,6 +29,8 @@ export interface MemoryEngineOptions {
   readonly concurrency?: number;
   /** The time to live by. Default the process's own. */
   readonly clock?: Clock;
+  /** Makes the ids of replies, which are calls of the engine's own. Default random ones. */
+  readonly newId?: () => CallId;
 }
 
 /** Events in one page of `events`. */
@@ -42,11 +44,11 @@ const cursorPattern = /^\d{1,15}$/;
  * @throws {InvalidOption} for an option that is not as {@link MemoryEngineOptions} says.
  */
 export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
-  const { clock = systemClock } = options;
+  const { clock = systemClock, newId = () => callIdFrom(crypto.getRandomValues(new Uint8Array(16))) } = options;
   const maxQueued = countOrInfinity(options.maxQueued ?? 10_000, "maxQueued");
   const concurrency = countOrInfinity(options.concurrency ?? Infinity, "concurrency");
 
-  const calls = new LivingCalls(clock, concurrency);
+  const calls = new LivingCalls(clock, { concurrency, newId });
   const { ledger } = calls;
 
   function seenCall(id: CallId, reader: Reader): MemoryCall | null {

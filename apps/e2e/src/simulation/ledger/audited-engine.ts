@@ -75,6 +75,14 @@ export class AuditedEngine {
     return claimed;
   }
 
+  /** As {@link AuditedEngine.claim}, of queues that hold replies alone. */
+  async claimReplies(request: ClaimRequest): Promise<readonly ClaimedCall[]> {
+    const claimed = await this.#answered(this.#engine.claim(request), "I4");
+    this.#tally.repliesClaimed += claimed.length;
+    await this.#logs.audit(this.#expected.claimReplies(request, claimed, this.#clock.nowMs));
+    return claimed;
+  }
+
   async vouch(queues: readonly string[], paths: readonly string[], giveUpAfterMs: number): Promise<void> {
     for (const call of this.#expected.open) {
       if (!call.isAside || !queues.includes(call.given.queue) || !paths.includes(call.given.path)) continue;

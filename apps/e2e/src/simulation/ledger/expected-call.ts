@@ -7,12 +7,24 @@ export type EventBody = StoredEvent extends infer $Event ? ($Event extends Store
 /** The attempts that may be lost; the last of them ends the call. */
 const crashesToPoison = 3;
 
+/** Where a call stands, and who is told of its end. */
+export interface ExpectedPlace {
+  readonly number: number;
+  readonly parent: ExpectedCall | null;
+  readonly nowMs: number;
+  readonly onEnd: (call: ExpectedCall, end: EventBody) => void;
+}
+
+/** A reply that was taken is kept for so long at most. */
+const takenReplyKeptMs = 600_000;
+
 /**
  * What one call must be, by the words of the port and of nothing that implements it: neither the state machine nor the memory engine
  * is asked. Each step names the event that must appear in the log.
  */
 export class ExpectedCall {
-  readonly given: NewCall;
+  /** Of a reply, which the engine makes, the id is empty until somebody has claimed it. */
+  given: NewCall;
   /** Its place in the order of acceptance. */
   readonly number: number;
   readonly parent: ExpectedCall | null;
@@ -42,8 +54,11 @@ export class ExpectedCall {
   /** What attempts were settled with that have ended. */
   readonly #settlements = new Map<number, string>();
 
-  constructor(given: NewCall, place: { readonly number: number; readonly parent: ExpectedCall | null; readonly nowMs: number }) {
-    const { number, parent, nowMs } = place;
+  readonly #onEnd: (call: ExpectedCall, end: EventBody) => void;
+
+  constructor(given: NewCall, place: ExpectedPlace) {
+    const { number, parent, nowMs, onEnd } = place;
+    this.#onEnd = onEnd;
     this.given = given;
     this.number = number;
     this.parent = parent;
@@ -76,7 +91,9 @@ export class ExpectedCall {
   }
 
   isKept(nowMs: number): boolean {
-    return nowMs < this.endedMs + this.given.retentionMs;
+    const { path, retentionMs } = this.given;
+    const isTaken = path.startsWith("~reply/") && this.state === "succeeded";
+    return nowMs < this.endedMs + (isTaken ? Math.min(retentionMs, takenReplyKeptMs) : retentionMs);
   }
 
   /** Does what time has done by now. `isLate`: its timers did not fire when they were due, so everything happens now. */
@@ -199,5 +216,6 @@ export class ExpectedCall {
     this.state = state;
     this.endedMs = nowMs;
     this.due.push(event);
+    this.#onEnd(this, event);
   }
 }

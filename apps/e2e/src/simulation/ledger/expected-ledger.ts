@@ -1,5 +1,6 @@
-import type { Acceptance, ClaimRequest, NewCall, Repeat, Repetition } from "@raincheck/engine";
-import { ExpectedCall } from "./expected-call.ts";
+import type { Acceptance, ClaimRequest, ClaimedCall, NewCall, Repeat, Repetition } from "@raincheck/engine";
+import { type EventBody, ExpectedCall } from "./expected-call.ts";
+import { ExpectedReplies } from "./expected-replies.ts";
 
 /** How an acceptance must be answered. */
 export type ExpectedAcceptance =
@@ -18,6 +19,7 @@ export class ExpectedLedger {
   readonly #byKey = new Map<string, ExpectedCall>();
   /** Ids that were accepted once more after their call was forgotten: a request may be that late. They name two calls. */
   readonly #reborn = new Set<string>();
+  readonly #replies = new ExpectedReplies();
   #accepted = 0;
   readonly #limits: { readonly maxQueued: number; readonly concurrency: number };
 
@@ -53,7 +55,7 @@ export class ExpectedLedger {
     const starter = given.startedBy === null ? null : this.find(given.startedBy.id, nowMs);
     if (given.startedBy !== null && starter?.isHeldBy(given.startedBy) !== true) return { type: "refused", tag: "StaleAttempt" };
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
-    const call = new ExpectedCall(given, { number: ++this.#accepted, parent: given.detached ? null : (starter ?? null), nowMs });
+    const call = this.#newCall(given, given.detached ? null : (starter ?? null), nowMs);
     this.#add(call, given.idempotencyKey === null ? null : keyOf(given));
     return { type: "answered", call, acceptance: { id: given.id, state: "queued", created: true } };
   }
@@ -78,8 +80,7 @@ export class ExpectedLedger {
     if (same !== undefined) return answer(same, same.given.id === given.id);
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
     const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, reply: source.given.reply };
-    const repeated = { ...rest, ...origin, path, input, context, principal: owner };
-    const call = new ExpectedCall(repeated, { number: ++this.#accepted, parent: null, nowMs });
+    const call = this.#newCall({ ...rest, ...origin, path, input, context, principal: owner }, null, nowMs);
     this.#add(call, key);
     return answer(call, true);
   }
@@ -114,6 +115,28 @@ export class ExpectedLedger {
     call.cancel(reasons.own, nowMs);
     const open = call.children.filter(({ isOpen }) => isOpen);
     return [call, ...open.flatMap((child) => this.cancel(child, { ...reasons, own: reasons.children }, nowMs))];
+  }
+
+  /** Takes what was claimed of a reply queue for what it must be. @throws {BrokenPromise} where it is not. */
+  claimReplies(request: ClaimRequest, claimed: readonly ClaimedCall[], nowMs: number): ExpectedCall[] {
+    const waiting = Array.from(this.open).filter(
+      (call) => call.state === "queued" && call.runnableMs <= nowMs && request.queues.includes(call.given.queue),
+    );
+    const room = Math.min(request.limit, this.#limits.concurrency - this.#count("running"));
+    const taken = this.#replies.match(waiting, claimed, room);
+    for (const call of taken) {
+      this.#calls.set(call.given.id, call);
+      call.claim(request.leaseMs, nowMs);
+    }
+    return taken;
+  }
+
+  #newCall(given: NewCall, parent: ExpectedCall | null, nowMs: number): ExpectedCall {
+    const onEnd = (call: ExpectedCall, end: EventBody): void => {
+      const reply = this.#replies.of(call, end);
+      if (reply !== null) this.open.add(this.#newCall(reply, null, call.endedMs));
+    };
+    return new ExpectedCall(given, { number: ++this.#accepted, parent, nowMs, onEnd });
   }
 
   #add(call: ExpectedCall, key: string | null): void {

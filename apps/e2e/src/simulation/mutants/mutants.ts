@@ -78,6 +78,28 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
   },
   {
     by: "core",
+    name: "a cancelled call whose end is told to nobody",
+    patches: [
+      change(
+        living,
+        "if (!isTerminal(before.state)) this.#reply",
+        `if (!isTerminal(before.state) && after.state !== "cancelled") this.#reply`,
+      ),
+    ],
+  },
+  {
+    by: "core",
+    name: "an end that is told twice",
+    patches: [
+      change(
+        living,
+        "if (!isTerminal(before.state)) this.#reply(call, now);",
+        "if (!isTerminal(before.state)) { this.#reply(call, now); this.#reply(call, now); }",
+      ),
+    ],
+  },
+  {
+    by: "core",
     name: "a settle that does not know its repetition",
     patches: [
       change(call, "return this.events.some(({ seq: _seq, at: _at, ...body }) => JSON.stringify(body) === text);", "return text === null;"),
