@@ -4,6 +4,8 @@ import type { AttemptRef, SettleResult, Settlement } from "../attempt.ts";
 import type { Engine } from "../engine.ts";
 import type { NewCall } from "../new-call.ts";
 import { memoryEngine } from "../memory/index.ts";
+import { parseReply, replyPlace } from "../reply.ts";
+import type { RepeatKind } from "../repetition.ts";
 import { defineTheme, engineThat } from "./theme.ts";
 import { longLeaseMs, newCallId, outcomeOf, type Trial } from "./trial.ts";
 
@@ -15,7 +17,8 @@ type Command =
   | { readonly verb: "report"; readonly attempt: number; readonly progress: string }
   | { readonly verb: "settle"; readonly attempt: number; readonly settlement: Settlement }
   | { readonly verb: "commit"; readonly attempt: number; readonly output: string }
-  | { readonly verb: "cancel"; readonly call: number; readonly reason: string | null };
+  | { readonly verb: "cancel"; readonly call: number; readonly reason: string | null }
+  | { readonly verb: "repeat"; readonly call: number; readonly by: RepeatKind };
 
 const failure = { code: "E", message: "m" };
 
@@ -49,6 +52,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 10, arbitrary: fc.record({ verb: fc.constant("settle"), attempt: few, settlement }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant("commit"), attempt: few, output: fc.constantFrom("1", "2") }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant("cancel"), call: few, reason: fc.constantFrom(null, "why") }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      verb: fc.constant("repeat"),
+      call: few,
+      by: fc.constantFrom<RepeatKind>({ type: "retry" }, { type: "replay", key: null }, { type: "replay", key: "a" }),
+    }),
+  },
 );
 
 /** Beginning with a call, so that there is something to do; as long as that, for second and third attempts. */
@@ -67,7 +78,7 @@ export const referenceTheme = defineTheme("reference", {
           const ids = played.map(() => newCallId());
           const principal = newCallId();
           const queue = `queue-${principal}`;
-          const newCall = (given: Partial<NewCall>): NewCall => trial.newCall({ ...given, principal, queue });
+          const newCall = (given: Partial<NewCall>): NewCall => trial.newCall({ ...given, principal, queue, reply: queue });
           const reference = memoryEngine();
           const expected = await play(reference, played, { ids, principal, queue, newCall });
           await reference.stop();
@@ -113,7 +124,18 @@ async function play(engine: Engine, commands: readonly Command[], cast: Cast): P
     const page = await engine.events(id, 0, reader);
     answers.push(page?.lastSeq, page?.events.map(withoutTimes));
   }
+  answers.push(await told());
   return answers;
+
+  /** What the replies say, whose ids and order are each engine's own. */
+  async function told(): Promise<readonly unknown[]> {
+    const queues = [replyPlace(cast.queue).queue];
+    const replies = await engine.claim({ worker: "reference", queues, limit: 100, leaseMs: longLeaseMs });
+    const inOrder = replies
+      .map(({ input }) => parseReply(input))
+      .toSorted((one, other) => cast.ids.indexOf(one.id) - cast.ids.indexOf(other.id));
+    return inOrder.map(withoutTimes);
+  }
 
   async function perform(one: Command): Promise<unknown> {
     switch (one.verb) {
@@ -140,6 +162,13 @@ async function play(engine: Engine, commands: readonly Command[], cast: Cast): P
         return engine.commit(attemptAt(one.attempt), async () => ({ value: "committed", output: one.output }));
       case "cancel":
         return engine.cancel(cast.ids[accepted - 1 - one.call] ?? cast.ids[0] ?? "", reader, one.reason);
+      case "repeat": {
+        const of = cast.ids[accepted - 1 - one.call] ?? cast.ids[0] ?? "";
+        const { id, queue, retentionMs } = cast.newCall({ ...(cast.ids[accepted] === undefined ? {} : { id: cast.ids[accepted] }) });
+        accepted += 1;
+        const limits = { priority: 0, concurrency: null, startByMs: null, deadlineMs: null, retentionMs };
+        return engine.repeat(of, reader, { id, by: one.by, queue, ...limits });
+      }
       default:
         return one satisfies never;
     }
