@@ -6,6 +6,7 @@ export type { Heartbeat } from "./heartbeat.ts";
 export type { CallRecord, EventPage, ListPage, ListQuery, Reader, StoredEvent } from "./call-record.ts";
 export { type Cancellation, parentCancelled } from "./cancellation.ts";
 export type { Payload } from "./payload.ts";
+export type { Yields } from "./yields.ts";
 export {
   EngineFull,
   EngineSetupError,
@@ -15,4 +16,5 @@ export {
   ServerWarning,
   StaleAttempt,
   TransactionRefused,
+  YieldsMissing,
 } from "./engine-errors.ts";

@@ -65,8 +65,8 @@ export interface WatchRequest {
 }
 
 /** One item of `calls.watch`. Events of one call come in order, each once per connection. */
-export type WatchMessage<TOutput = unknown, TProgress = unknown> =
-  | { readonly id: CallId; readonly event: CallEvent<TOutput, TProgress> }
+export type WatchMessage<TOutput = unknown, TProgress = unknown, TYield = unknown> =
+  | { readonly id: CallId; readonly event: CallEvent<TOutput, TProgress, TYield> }
   | {
       readonly id: CallId;
       /** `NOT_FOUND`: unknown, or another principal's. `UNKNOWN_CURSOR`: `after` is beyond the call's last event. */

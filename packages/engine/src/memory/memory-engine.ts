@@ -10,13 +10,14 @@
  * is not rolled back.
  */
 import { type CallId, InvalidOption, isTerminal, wholeNumber } from "@raincheck/protocol";
-import { EngineFull, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
+import { EngineFull, IdempotencyConflict, StaleAttempt, YieldsMissing } from "../engine-errors.ts";
 import type { AttemptRef, LossReason, LostAttempt } from "../attempt.ts";
 import type { Reader } from "../call-record.ts";
 import { parentCancelled } from "../cancellation.ts";
 import type { Engine } from "../engine.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Clock, type Moment, systemClock } from "./clock.ts";
+import { eventPage } from "./event-page.ts";
 import { LivingCalls } from "./living-calls.ts";
 import type { MemoryCall } from "./memory-call.ts";
 
@@ -29,9 +30,6 @@ export interface MemoryEngineOptions {
   /** The time to live by. Default the process's own. */
   readonly clock?: Clock;
 }
-
-/** Events in one page of `events`. */
-const eventsPerPage = 1_000;
 
 const cursorPattern = /^\d{1,15}$/;
 
@@ -152,6 +150,15 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return "settled";
     },
 
+    async append(attempt, yields) {
+      const now = calls.enter("append");
+      const call = heldCall(attempt);
+      if (call === null) return "stale";
+      if (yields.after > call.yielded) throw new YieldsMissing(attempt);
+      calls.change(call, now, (held) => held.append(yields, now));
+      return "settled";
+    },
+
     async settle(attempt, settlement) {
       const now = calls.enter("settle");
       const call = heldCall(attempt);
@@ -216,8 +223,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       calls.enter("events");
       const call = seenCall(id, reader);
       if (call === null) return null;
-      const from = Math.max(0, after);
-      return { lastSeq: call.folded.seq, events: call.events.slice(from, from + eventsPerPage) };
+      return eventPage(call.events, after);
     },
 
     subscribe: (id, wake) => calls.wakes.subscribe([id], wake),

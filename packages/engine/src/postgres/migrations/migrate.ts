@@ -13,10 +13,11 @@ import { EngineSetupError } from "../../engine-errors.ts";
 import { ledger } from "./0001-ledger.ts";
 import { parent } from "./0002-parent.ts";
 import { aside } from "./0003-aside.ts";
+import { yielded } from "./0004-yielded.ts";
 import { inTransactionOf } from "../sessions/transaction.ts";
 
 /** Every migration, the first one first. */
-export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside];
+export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside, yielded];
 
 /** The version of the ledger that this release writes. */
 const ledgerVersion = migrations.length;
