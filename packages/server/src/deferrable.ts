@@ -7,7 +7,7 @@
  * - Else sync mode: the resolver runs as if it had not been wrapped.
  *
  * The output parser is run here and not by tRPC's own middleware, because an accepted call's answer is no output, and
- * because what `ctx.call.commit()` stores is parsed before it returns.
+ * because what `ctx.call.commit()` stores is parsed before it returns. Of a resolver that streams it is given the iterable, as by tRPC.
  */
 import { InvalidOption, type Policy, type PolicyOptions, resolvePolicy } from "@raincheck/protocol";
 import { type AnyTRPCProcedure, TRPCError } from "@trpc/server";
@@ -18,7 +18,8 @@ import { type OpenCallContext, openCallContext } from "./call-context.ts";
 import { type CarryingContext, attemptKey, httpKey, resolverContext, scopeKey, startKey } from "./carried-in-context.ts";
 import { markDeferrable } from "./deferrable-mark.ts";
 import { answerWithin } from "./http.ts";
-import { type RouterCodecs, routerCodecs } from "./payload-codec.ts";
+import { drainYields, isStream } from "./drain-yields.ts";
+import { type PayloadCodec, type RouterCodecs, routerCodecs } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { StartScope } from "./start-scope.ts";
 import {
@@ -78,6 +79,9 @@ interface WrappedParts {
 
 interface OpenedRun extends OpenCallContext {
   readonly scope: StartScope;
+  readonly codec: PayloadCodec;
+  /** Whether the resolver streams: then the output parser is for the iterable, and what is committed is not one. */
+  streams: boolean;
 }
 
 class WrappedResolver {
@@ -137,6 +141,7 @@ class WrappedResolver {
     }
     const open = this.#open(null, raw);
     const value = await this.#resolve(raw, open);
+    open.streams = isStream(value);
     const committed = await open.settled();
     if (committed === null || !Object.is(committed.value, value)) {
       if (committed !== null) this.#warnOfOtherValue(raw.path, null);
@@ -151,9 +156,11 @@ class WrappedResolver {
     attempt.state = "running";
     const open = this.#open(attempt, raw);
     try {
-      const value = await this.#resolve(raw, open);
+      const resolved = await this.#resolve(raw, open);
+      open.streams = isStream(resolved);
+      const value = open.streams ? await this.#drain(attempt, raw, { open, stream: resolved }) : resolved;
       const committed = await open.settled();
-      if (committed === null) return await this.#parse(value);
+      if (committed === null) return open.streams ? value : await this.#parse(value);
       if (!Object.is(committed.value, value)) this.#warnOfOtherValue(raw.path, attempt);
       return committed.parsed;
     } catch (thrown) {
@@ -168,12 +175,27 @@ class WrappedResolver {
   #open(attempt: Attempt | null, { ctx }: RawResolverOptions): OpenedRun {
     const { engine, engineErrors } = this.#core;
     const scope = new StartScope(engine, { attempt: null, outer: (ctx as CarryingContext)[scopeKey] });
-    const codecs = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
+    const { output: codec } = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
     const { maxOutputBytes } = this.#parts.policy;
-    return {
-      ...openCallContext({ engine, engineErrors, attempt, scope, codec: codecs.output, maxOutputBytes, parse: this.#parse }),
+    const parse = (value: unknown): unknown => (run.streams ? value : this.#parse(value));
+    const run: OpenedRun = {
+      ...openCallContext({ engine, engineErrors, attempt, scope, codec, maxOutputBytes, parse }),
       scope,
+      codec,
+      streams: false,
     };
+    return run;
+  }
+
+  async #drain(
+    attempt: Attempt,
+    { signal }: RawResolverOptions,
+    { open, stream }: { readonly open: OpenedRun; readonly stream: unknown },
+  ): Promise<unknown> {
+    const parsed = await this.#parse(stream);
+    // A parser may have made something else of it, and that is the output then.
+    if (!isStream(parsed)) return parsed;
+    return await drainYields(parsed, { attempt, codec: open.codec, policy: this.#parts.policy, signal });
   }
 
   async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {

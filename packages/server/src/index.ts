@@ -27,7 +27,7 @@ export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from
 export { type BufferingServer, type BufferingSocket, type WebSocketLimits, limitWebSocketBuffer } from "./limit-web-socket-buffer.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 export { type RetryHint, retryHint } from "./retry-hint.ts";
-export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime } from "./runtime.ts";
+export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime, YieldSink } from "./runtime.ts";
 export { AttemptAborted, FinalError, InvalidOption, RetryError, hasTag } from "@raincheck/protocol";
 export type {
   AbortReason,

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
-import { InvalidOption, type PolicyOptions, type StartOptions, callIdFrom } from "@raincheck/protocol";
+import { InvalidOption, type PolicyOptions, type ResultOf, type StartOptions, type YieldOf, callIdFrom } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
 import { type BoundRouter, boundRouter } from "./bound-router.ts";
@@ -105,7 +105,12 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
     procedure: TProcedure & OnlyDeferrable<TProcedure>,
     input: inferProcedureInput<TProcedure>,
     options: InProcessStartOptions<TContext, TCallerTransaction>,
-  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+  ): Promise<
+    CallHandle<
+      KeptOutput<ResultOf<inferProcedureOutput<TProcedure>>, TTransformer>,
+      KeptOutput<YieldOf<inferProcedureOutput<TProcedure>>, TTransformer>
+    >
+  >;
 
   /**
    * Reads `Prefer: respond-async`, `wait=N` and `Idempotency-Key` of a request, to be spread into the context:
@@ -211,7 +216,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       const { ctx, transaction, signal, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction });
-      return callHandle(core, accepted) as CallHandle<never>;
+      return callHandle(core, accepted) as CallHandle<never, never>;
     },
     http: httpContext,
     responseMeta: (meta) => describeResponse(core, meta),

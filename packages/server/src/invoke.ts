@@ -12,7 +12,7 @@ import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";
 
 /** Runs one attempt of a call through the whole procedure: middleware, validation, resolver. See `RaincheckRuntime.invoke`. */
-export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress }: InvokeOptions): Promise<Invoked> {
+export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress, yields }: InvokeOptions): Promise<Invoked> {
   const { codecs } = core.bound();
   const { procedure, mark } = await findProcedure(core, call.path);
   signal.throwIfAborted();
@@ -28,6 +28,7 @@ export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, o
     started: new Map(),
     deadline: call.deadlineInMs === null ? null : new Date(core.now() + call.deadlineInMs),
     onProgress,
+    yields,
     state: "waiting",
     committed: null,
   };
