@@ -22,6 +22,7 @@ import { EventSource } from "eventsource";
 import superjson from "superjson";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
+import { tokens } from "../tokens.ts";
 
 interface Context {
   readonly user: string;
@@ -87,6 +88,10 @@ function application(engine: Engine<unknown>, held: Held) {
           });
           return { year: input.year, madeAt: new Date(0), total: 2n ** 60n };
         }),
+        /** Streams. */
+        tell: raincheck
+          .deferrable(authed.input(z.object({ count: z.number(), perSecond: z.number() })))
+          .mutation(({ input, signal }) => tokens(input.count, input.perSecond, signal)),
         /** Ends at once. */
         quick: raincheck.deferrable(authed.input(Year)).query(({ input }) => input.year),
         refuse: raincheck.deferrable(authed.input(Year)).mutation(({ input }): number => {
