@@ -28,6 +28,8 @@ export interface DeferLinkOptions {
  *   and keep the handle.
  * - A call without an output rejects with a `TRPCClientError` whose `cause` is the `CallFailed`, `CallCancelled` or `CallExpired`, and
  *   whose `data.code` is the nearest code of tRPC.
+ * - Of a streaming procedure (`async function*`) the call site gets what the generator returned, when it has ended: what it yields is told by
+ *   the events of a handle, `createDeferClient`.
  * - The operation's context reaches the links with the start; the subscription is shared by many calls and carries none.
  */
 export function deferLink<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(options: DeferLinkOptions = {}): TRPCLink<TRouter> {
