@@ -195,11 +195,23 @@ class WrappedResolver {
     const parsed = await this.#parse(stream);
     // A parser may have made something else of it, and that is the output then.
     if (!isStream(parsed)) return parsed;
-    return await drainYields(parsed, { attempt, codec: open.codec, policy: this.#parts.policy, signal });
+    return await drainYields(parsed, {
+      attempt,
+      codec: open.codec,
+      policy: this.#parts.policy,
+      signal,
+      onLate: () => this.#warnOfLateYield(attempt),
+    });
   }
 
   async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {
     return await this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, run) });
+  }
+
+  #warnOfLateYield({ path, id, attempt }: Attempt): void {
+    const message =
+      "the resolver yielded after ctx.call.commit() had ended the call, and that was dropped: nothing follows on a result. Yield before the commit.";
+    this.#core.log({ level: "warn", path, attempt: { id, attempt }, message });
   }
 
   #warnOfOtherValue(path: string, attempt: Attempt | null): void {

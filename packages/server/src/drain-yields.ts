@@ -18,6 +18,8 @@ export interface DrainOptions {
   readonly codec: PayloadCodec;
   readonly policy: Pick<Policy, "maxYields" | "maxYieldedBytes">;
   readonly signal: AbortSignal | undefined;
+  /** Is told, once, of a value behind a commit: nothing can follow on the event that the commit has ended the call with. */
+  readonly onLate: () => void;
 }
 
 /** Whether a resolver streams: it returned what can be iterated in time. */
@@ -26,10 +28,14 @@ export function isStream(value: unknown): value is AsyncIterable<unknown> {
 }
 
 /** Takes everything that is yielded, and resolves with what is returned. Rejects with what was thrown, or the signal's reason. */
-export async function drainYields(stream: AsyncIterable<unknown>, { attempt, codec, policy, signal }: DrainOptions): Promise<unknown> {
+export async function drainYields(
+  stream: AsyncIterable<unknown>,
+  { attempt, codec, policy, signal, onLate }: DrainOptions,
+): Promise<unknown> {
   const { yields } = attempt;
   signal?.throwIfAborted();
   const count = counted(policy);
+  let isLate = false;
   const iterator: AsyncIterator<unknown, unknown> = stream[Symbol.asyncIterator]();
   const end = async (): Promise<void> => {
     try {
@@ -51,8 +57,9 @@ export async function drainYields(stream: AsyncIterable<unknown>, { attempt, cod
       signal?.throwIfAborted();
       const payload = codec.encode(step.value, { subject: "yield", maxBytes: limits.yieldBytes });
       count(payload);
-      // Nothing can follow on the event that a commit has ended the call with.
       if (attempt.committed === null) await yields.put(payload);
+      else if (!isLate) onLate();
+      isLate = attempt.committed !== null;
       signal?.throwIfAborted();
     }
   } catch (error) {

@@ -115,6 +115,24 @@ describe("in an attempt", () => {
     ]);
   });
 
+  test("what is yielded behind a commit is dropped, and told in the log once", async () => {
+    const { raincheck, runtime, log } = testRaincheck();
+    const late = raincheck.deferrable(t.procedure).mutation(async function* ({ ctx }) {
+      const value = await ctx.call.commit(() => "done");
+      yield 1;
+      yield 2;
+      return value;
+    });
+    raincheck.bind(t.router({ late }));
+    const handle = await raincheck.start(late, undefined, { ctx: ann });
+    expect(await runNext(runtime)).toMatchObject({ settled: "settled", error: undefined });
+    expect(await handle.result()).toBe("done");
+    const types = [];
+    for await (const event of handle.events()) types.push(event.type);
+    expect(types).toEqual(["queued", "started", "succeeded"]);
+    expect(log).toMatchObject([{ level: "warn", path: "late", message: expect.stringContaining("Yield before the commit") as string }]);
+  });
+
   test("a commit waits until what was yielded before it is written", async () => {
     const { router, runtime, effect, engine } = app();
     await router.createCaller(annAsync).commit();
