@@ -51,6 +51,8 @@ export interface StartedCall extends HandleJson {
   readonly state: CallState;
   /** `false` when the idempotency key named a call that existed. */
   readonly created: boolean;
+  /** `true`: the procedure streams, its resolver is an `async function*`. Absent otherwise. */
+  readonly streams?: boolean;
 }
 
 /** Input of `calls.watch`. */

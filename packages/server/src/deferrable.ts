@@ -18,7 +18,7 @@ import { type OpenCallContext, openCallContext } from "./call-context.ts";
 import { type CarryingContext, attemptKey, httpKey, resolverContext, scopeKey, startKey } from "./carried-in-context.ts";
 import { markDeferrable } from "./deferrable-mark.ts";
 import { answerWithin } from "./http.ts";
-import { drainYields, isStream } from "./drain-yields.ts";
+import { drainYields, isGeneratorFunction, isStream } from "./drain-yields.ts";
 import { type PayloadCodec, type RouterCodecs, routerCodecs } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { StartScope } from "./start-scope.ts";
@@ -112,12 +112,13 @@ class WrappedResolver {
   }
 
   async #accept(context: CarryingContext, raw: RawResolverOptions): Promise<unknown> {
-    const { policy } = this.#parts;
+    const { policy, resolver } = this.#parts;
+    const streams = isGeneratorFunction(resolver);
     const refused = `The procedure ${JSON.stringify(raw.path)} must not be called in async mode: its policy says so.`;
     if (policy.mode === "forbidden") throw new TRPCError({ code: "BAD_REQUEST", message: refused });
     const intent = context[startKey];
     if (intent !== undefined && intent.path === raw.path && intent.accepted === null) {
-      const accepted = await acceptCall(this.#core, { policy, raw, options: intent.options, transaction: intent.transaction });
+      const accepted = await acceptCall(this.#core, { policy, raw, streams, options: intent.options, transaction: intent.transaction });
       intent.accepted = accepted;
       return accepted.call;
     }
@@ -126,6 +127,7 @@ class WrappedResolver {
     const accepted = await acceptCall(this.#core, {
       policy,
       raw,
+      streams,
       options: key === null ? {} : { idempotencyKey: key },
       transaction: undefined,
     });

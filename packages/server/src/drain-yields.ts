@@ -27,6 +27,11 @@ export function isStream(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === "object" && value !== null && typeof Reflect.get(value, Symbol.asyncIterator) === "function";
 }
 
+/** Whether a resolver is an `async function*`, so that it is known to stream before it is called. */
+export function isGeneratorFunction(resolver: unknown): boolean {
+  return Object.prototype.toString.call(resolver) === "[object AsyncGeneratorFunction]";
+}
+
 /** Takes everything that is yielded, and resolves with what is returned. Rejects with what was thrown, or the signal's reason. */
 export async function drainYields(
   stream: AsyncIterable<unknown>,

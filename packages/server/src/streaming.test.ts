@@ -102,6 +102,17 @@ describe("in an attempt", () => {
     expect(behind).toEqual([5, 6]);
   });
 
+  test("whoever starts it is told that it streams", async () => {
+    const { router } = app();
+    const caller = router.createCaller(ann);
+    expect(await caller.calls.start({ path: "tell", input: 3 })).toMatchObject({ path: "tell", created: true, streams: true });
+    const other = testRaincheck();
+    const plain = other.raincheck.bind(
+      t.router({ a: other.raincheck.deferrable(t.procedure).query(() => 1), calls: other.raincheck.calls(t.procedure) }),
+    );
+    expect(await plain.createCaller(ann).calls.start({ path: "a" })).not.toHaveProperty("streams");
+  });
+
   test("a commit is the last event, with the values before it", async () => {
     const { raincheck, router, runtime, effect } = app();
     const handle = await raincheck.start(router.commit, undefined, { ctx: ann });

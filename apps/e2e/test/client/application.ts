@@ -89,9 +89,12 @@ function application(engine: Engine<unknown>, held: Held) {
           return { year: input.year, madeAt: new Date(0), total: 2n ** 60n };
         }),
         /** Streams. */
-        tell: raincheck
-          .deferrable(authed.input(z.object({ count: z.number(), perSecond: z.number() })))
-          .mutation(({ input, signal }) => tokens(input.count, input.perSecond, signal)),
+        tell: raincheck.deferrable(authed.input(z.object({ count: z.number(), perSecond: z.number() }))).mutation(async function* ({
+          input,
+          signal,
+        }) {
+          return yield* tokens(input.count, input.perSecond, signal);
+        }),
         /** Ends at once. */
         quick: raincheck.deferrable(authed.input(Year)).query(({ input }) => input.year),
         refuse: raincheck.deferrable(authed.input(Year)).mutation(({ input }): number => {

@@ -1,5 +1,5 @@
 /** A procedure that streams, from a worker to a client: token-sized chunks at 500 a second. */
-import { createDeferClient } from "@raincheck/client";
+import { createDeferClient, deferLink } from "@raincheck/client";
 import type { Engine } from "@raincheck/engine";
 import { memoryEngine } from "@raincheck/engine/memory";
 import { postgresEngine } from "@raincheck/engine/postgres";
@@ -55,6 +55,15 @@ describe.each(engines)("$name", ({ make }) => {
     const replayed: string[] = [];
     for await (const event of again.events({ after: 1_002 })) if (event.type === "yielded") replayed.push(event.value);
     expect(replayed).toEqual(expected.slice(1_000));
+  });
+
+  it("streams at a durable call site, typed as ever", async () => {
+    await using app = await runApplication(await make(), "HTTP and SSE");
+    const trpc = app.client("ada", [deferLink()]);
+    const values: string[] = [];
+    for await (const value of await trpc.reports.tell.mutate({ count: 50, perSecond }, { context: { mode: "async" } })) values.push(value);
+    expect(values).toEqual(expected.slice(0, 50));
+    await expect(trpc.calls.list.query({})).resolves.toMatchObject({ calls: [{ path: "reports.tell", state: "succeeded" }] });
   });
 
   it("streams in sync mode as tRPC does, without a call", async () => {
