@@ -34,7 +34,8 @@ export interface CallHandle<TOutput = unknown, TYield = never> extends HandleJso
   result(options?: { readonly signal?: AbortSignal }): Promise<TOutput>;
 
   /**
-   * The events of the call, from the first to the terminal one.
+   * The events of the call, from the first to the terminal one. What a streaming procedure yields comes as `yielded` events; those of an
+   * attempt that was not the last carry its number, so that they can be dropped when the next has started.
    *
    * @param options.after the `seq` of the last event that is known. Default 0.
    * @param options.signal ends the iteration.
