@@ -63,7 +63,8 @@ const parsed = raincheck
   });
 
 const telling = raincheck.deferrable(t.procedure).mutation(async function* ({ ctx }) {
-  yield "a" as string;
+  const word: string = ctx.call.mode;
+  yield word;
   return ctx.call.commit(async (tx) => {
     expectTypeOf(tx).toEqualTypeOf<Transaction>();
     return { told: await tx.query("insert") };

@@ -52,14 +52,14 @@ function app() {
       }),
       parsed: raincheck
         .deferrable(t.procedure)
-        .output(async function* (value: unknown) {
+        .output(async function* (value: unknown): AsyncGenerator<number, string, undefined> {
           const inner = (value as AsyncIterable<number, string>)[Symbol.asyncIterator]();
           for (;;) {
             const step = await inner.next();
             if (step.done === true) return `parsed ${step.value}`;
             yield step.value * 2;
           }
-        } as (value: unknown) => AsyncIterable<number, string, undefined>)
+        })
         .query(async function* () {
           yield 1;
           yield 2;

@@ -29,7 +29,7 @@ describe("what is yielded", () => {
     await using under = await workerUnderTest({ procedures: { held }, wrap });
     const id = await under.call("held");
     const run = await held.next();
-    run.yields.put("1");
+    void run.yields.put("1");
     await settled();
     expect(asked.map(({ yields }) => yields)).toEqual([{ after: 0, values: ["1"] }]);
     for (const value of ["2", "2", "3"]) expect(run.yields.put(value)).toBeUndefined();
@@ -55,7 +55,7 @@ describe("what is yielded", () => {
       await using under = await workerUnderTest({ procedures: { held }, wrap });
       const id = await under.call("held");
       const run = await held.next();
-      run.yields.put("first");
+      void run.yields.put("first");
       await settled();
       for (let count = 1; count < fit; count++) expect(run.yields.put(value)).toBeUndefined();
       let hasRoom = false;
@@ -89,13 +89,13 @@ describe("what is yielded", () => {
     await using under = await workerUnderTest({ procedures: { held }, wrap });
     const id = await under.call("held");
     const run = await held.next();
-    run.yields.put("1");
-    run.yields.put("1");
+    void run.yields.put("1");
+    void run.yields.put("1");
     await under.time.advance(2_000);
     expect(await yielded(under, id)).toEqual([]);
     isDown = false;
     await under.time.advance(2_000);
-    run.yields.put("2");
+    void run.yields.put("2");
     isDeaf = false;
     await under.time.advance(1_000);
     await run.yields.flush();
@@ -115,7 +115,7 @@ describe("what is yielded", () => {
     await under.engine.cancel(id, { principal: null }, null);
     await settled();
     expect(run.signal.aborted).toBe(false);
-    run.yields.put("1");
+    void run.yields.put("1");
     expect(await run.aborted).toBe("cancelled");
     await run.yields.put("2");
     await run.yields.flush();
@@ -128,7 +128,7 @@ describe("what is yielded", () => {
     await using under = await workerUnderTest({ procedures: { held }, wrap });
     const id = await under.call("held");
     const run = await held.next();
-    run.yields.put("1");
+    void run.yields.put("1");
     await settled();
     const refusal = new Error("no such thing");
     const flushed = run.yields.flush().catch((error: unknown) => error);
@@ -146,7 +146,7 @@ describe("what is yielded", () => {
       await using under = await workerUnderTest({ procedures: { held }, wrap });
       const id = await under.call("held");
       const run = await held.next();
-      run.yields.put("1");
+      void run.yields.put("1");
       await settled();
       await under.time.advance(60_000);
       expect(await run.aborted).toBe("timed-out");
