@@ -129,6 +129,11 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
   },
   {
     by: "core",
+    name: "an append that does not look at what is there already",
+    patches: [change(call, "values.slice(this.#yielded - after)", "values")],
+  },
+  {
+    by: "core",
     name: "a page that begins one event too late",
     patches: [change(page, "let index = Math.max(0, after);", "let index = after <= 0 ? 0 : after + 1;")],
   },
