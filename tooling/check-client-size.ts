@@ -9,7 +9,7 @@ import { type Problems, report } from "./problems.ts";
 import { root } from "./repository.ts";
 
 /** What an entry may cost, in bytes of gzip. */
-export const budgets = { "index.ts": 8_192, "call-store.ts": 1_024 } as const;
+export const budgets = { "index.ts": 8_448, "call-store.ts": 1_024 } as const;
 
 /** What a bundle may not contain. `@trpc/server` is only types to it. */
 const unwanted: readonly { pattern: RegExp; why: string }[] = [

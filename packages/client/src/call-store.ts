@@ -49,14 +49,14 @@ const stores = new WeakMap<object, CallStore>();
  * if (call.state === "succeeded") return <Report report={call.output} />;
  * ```
  */
-export function callStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress>): CallStore<TOutput, TProgress> {
+export function callStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress, unknown>): CallStore<TOutput, TProgress> {
   // What is kept under a handle was made for it, with its types.
   let store = stores.get(handle) as CallStore<TOutput, TProgress> | undefined;
   if (store === undefined) stores.set(handle, (store = newStore(handle)));
   return store;
 }
 
-function newStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress>): CallStore<TOutput, TProgress> {
+function newStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress, unknown>): CallStore<TOutput, TProgress> {
   let view: CallView<TOutput, TProgress> = unheardOf;
   // Of objects: one function may be subscribed twice.
   const listeners = new Set<{ readonly changed: () => void }>();

@@ -2,7 +2,7 @@ import { type CallId, type Duration, type HandleJson, InvalidOption, parseDurati
 import { type TRPCClient, getUntypedClient } from "@trpc/client";
 import type { AnyTRPCRouter } from "@trpc/server";
 import { pause } from "./backoff.ts";
-import { type Handle, type HandleMaker, attachedId, createHandle } from "./handle.ts";
+import { type AnyHandle, type HandleMaker, attachedId, createHandle } from "./handle.ts";
 import { handleMaker } from "./handle-maker.ts";
 import type { DeferClient, DeferOptions, FirstOf } from "./inference.ts";
 import { startCall } from "./start-call.ts";
@@ -58,7 +58,7 @@ function deferProxy(maker: HandleMaker, path: readonly string[]): unknown {
   });
 }
 
-type Within = (wait: Duration, input: unknown, options?: DeferOptions) => Promise<FirstOf<unknown>>;
+type Within = (wait: Duration, input: unknown, options?: DeferOptions) => Promise<FirstOf<unknown, unknown, unknown>>;
 
 interface Deferral {
   readonly path: string;
@@ -66,18 +66,22 @@ interface Deferral {
   readonly options: DeferOptions | undefined;
 }
 
-function attach(maker: HandleMaker, path: string, handle: CallId | HandleJson): Handle {
+function attach(maker: HandleMaker, path: string, handle: CallId | HandleJson): AnyHandle {
   return createHandle(maker, { id: attachedId(handle, path), path }, { fresh: false });
 }
 
-async function defer(maker: HandleMaker, { path, input, options = {} }: Deferral): Promise<Handle> {
+async function defer(maker: HandleMaker, { path, input, options = {} }: Deferral): Promise<AnyHandle> {
   if (typeof options !== "object" || options === null) throw new InvalidOption("options", options, "an object of start options");
   const { signal, ...startOptions } = options;
   const { id, created } = await startCall(maker.channel, { path, input, options: startOptions, signal });
   return createHandle(maker, { id, path }, { fresh: created });
 }
 
-async function within(maker: HandleMaker, path: string, [wait, input, options]: Parameters<Within>): Promise<FirstOf<unknown>> {
+async function within(
+  maker: HandleMaker,
+  path: string,
+  [wait, input, options]: Parameters<Within>,
+): Promise<FirstOf<unknown, unknown, unknown>> {
   const waitMs = parseDuration(wait);
   if (waitMs === null) throw new InvalidOption("wait", wait, `a number, a space and a unit, such as "5 minutes"`);
   if (waitMs > maxTimerMs) throw new InvalidOption("wait", wait, "at most 24 days; for longer, keep the handle");

@@ -6,6 +6,7 @@ import { createHandle } from "./handle.ts";
 import { handleMaker } from "./handle-maker.ts";
 import { observableOf } from "./observable.ts";
 import { startCall } from "./start-call.ts";
+import { streamOf } from "./stream-of.ts";
 import { linkWire } from "./wire.ts";
 
 /** Options of {@link deferLink}. */
@@ -28,6 +29,8 @@ export interface DeferLinkOptions {
  *   and keep the handle.
  * - A call without an output rejects with a `TRPCClientError` whose `cause` is the `CallFailed`, `CallCancelled` or `CallExpired`, and
  *   whose `data.code` is the nearest code of tRPC.
+ * - Of a streaming procedure (`async function*`) the call site gets an iterable, as ever. It fails when an attempt ends of which it has handed
+ *   values out; to follow a call through its attempts, take a handle.
  * - The operation's context reaches the links with the start; the subscription is shared by many calls and carries none.
  */
 export function deferLink<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(options: DeferLinkOptions = {}): TRPCLink<TRouter> {
@@ -61,7 +64,7 @@ function deferred<TRouter extends AnyTRPCRouter>(maker: ReturnType<typeof handle
 
     const answer = async () => {
       try {
-        observer.next({ result: { type: "data", data: await outputOf(maker, op, stopping.signal) } });
+        observer.next({ result: { type: "data", data: await answerOf(maker, op, stopping.signal) } });
         observer.complete();
       } catch (error) {
         observer.error(toClientError(error, op.path));
@@ -75,9 +78,12 @@ function deferred<TRouter extends AnyTRPCRouter>(maker: ReturnType<typeof handle
   });
 }
 
-async function outputOf(maker: ReturnType<typeof handleMaker>, { path, input, context }: Operation, signal: AbortSignal): Promise<unknown> {
+async function answerOf(maker: ReturnType<typeof handleMaker>, op: Operation, signal: AbortSignal): Promise<unknown> {
+  const { path, input, context } = op;
   // Behind this link the operation is an ordinary one.
   const { mode: _mode, ...rest } = context;
-  const { id, created } = await startCall(maker.channel, { path, input, context: rest, signal });
-  return createHandle(maker, { id, path }, { fresh: created }).result({ signal });
+  const { id, created, streams } = await startCall(maker.channel, { path, input, context: rest, signal });
+  const handle = createHandle(maker, { id, path }, { fresh: created });
+  // The operation is over when it has its iterable: only the caller's own signal says that nobody reads it any more.
+  return streams ? streamOf(handle, op.signal ?? undefined) : handle.result({ signal });
 }

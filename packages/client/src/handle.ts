@@ -25,8 +25,12 @@ import type { Follower } from "./follow.ts";
  *
  * Every method rejects with a `TRPCClientError` when the server refuses: `NOT_FOUND` for a call that does not exist or is
  * another principal's. Aborting a signal stops the asking, never the call; that is `cancel`.
+ *
+ * @typeParam TOutput the procedure's output; of a streaming one (`async function*`), what it returns.
+ * @typeParam TProgress what the resolver passes to `ctx.call.progress()`.
+ * @typeParam TYield what a streaming procedure yields; `never` for any other.
  */
-export interface Handle<TOutput = unknown, TProgress = unknown> {
+export interface Handle<TOutput = unknown, TProgress = unknown, TYield = never> {
   readonly id: CallId;
   readonly path: string;
 
@@ -42,12 +46,13 @@ export interface Handle<TOutput = unknown, TProgress = unknown> {
 
   /**
    * The call's events: those that were, then those to come, up to the terminal one. Each once, in order; a call that fails
-   * ends with its `failed` event, not with an error.
+   * ends with its `failed` event, not with an error. What a streaming procedure yields comes as `yielded` events; those of an attempt
+   * that was not the last carry its number, so that they can be dropped when the next has started.
    *
    * Where no subscription works, the events are those that repeated requests can tell: states and progress as they were
-   * found, about one a second, with `seq` rising but not exact.
+   * found, about one a second, with `seq` rising but not exact; there are no `yielded` events then.
    */
-  events(options?: EventsOptions): AsyncIterableIterator<CallEvent<TOutput, TProgress>, undefined>;
+  events(options?: EventsOptions): AsyncIterableIterator<CallEvent<TOutput, TProgress, TYield>, undefined>;
 
   /** The call as it is now. */
   get(options?: FollowOptions): Promise<CallSnapshot<TOutput, TProgress>>;
@@ -62,6 +67,9 @@ export interface Handle<TOutput = unknown, TProgress = unknown> {
 
   toJSON(): HandleJson;
 }
+
+/** A handle of a procedure whose types are not known here. */
+export type AnyHandle = Handle<unknown, unknown, unknown>;
 
 /** Options of {@link Handle.result} and {@link Handle.get}. */
 export interface FollowOptions {
@@ -85,7 +93,7 @@ export interface HandleMaker {
 }
 
 /** @param options.fresh the call was just created, so its whole log is short. */
-export function createHandle({ channel, follower }: HandleMaker, { id, path }: HandleJson, { fresh }: { fresh: boolean }): Handle {
+export function createHandle({ channel, follower }: HandleMaker, { id, path }: HandleJson, { fresh }: { fresh: boolean }): AnyHandle {
   const end = sharedEnd(follow);
 
   /** Reads the call, however long the network is away, and makes sure that it is of the procedure whose types the handle has. */

@@ -1,7 +1,7 @@
 import type { CallEvent, CallSnapshot } from "@raincheck/protocol";
 import { type TRPCClient, createTRPCClient } from "@trpc/client";
 import { describe, expectTypeOf, it } from "vitest";
-import type { bareRouter, plainRouter, richRouter } from "../test/typed-routers.ts";
+import type { Report, bareRouter, plainRouter, richRouter } from "../test/typed-routers.ts";
 import { type DeferClient, type FirstOf, type Handle, createDeferClient, deferLink } from "./index.ts";
 
 declare const plainTrpc: TRPCClient<typeof plainRouter>;
@@ -12,7 +12,7 @@ describe("the procedures on a defer client", () => {
 
   it("are the deferrable ones, in nested, merged and lazy routers", () => {
     expectTypeOf<keyof typeof defer>().toEqualTypeOf<"flights" | "slow" | "merged">();
-    expectTypeOf<keyof typeof defer.flights>().toEqualTypeOf<"report" | "count" | "deep">();
+    expectTypeOf<keyof typeof defer.flights>().toEqualTypeOf<"report" | "count" | "tell" | "deep">();
     expectTypeOf<keyof typeof defer.flights.deep>().toEqualTypeOf<"rebuild">();
     expectTypeOf<keyof typeof defer.slow>().toEqualTypeOf<"export">();
   });
@@ -75,10 +75,30 @@ describe("a deferrable procedure", () => {
     expectTypeOf(handle.cancel).parameters.toEqualTypeOf<[reason?: string | undefined]>();
     expectTypeOf(handle.cancel()).resolves.toEqualTypeOf<boolean>();
     for await (const event of handle.events({ after: 1 })) {
-      expectTypeOf(event).toEqualTypeOf<CallEvent<{ total: number; at: string }, { done: number; at: string }>>();
+      expectTypeOf(event).toEqualTypeOf<CallEvent<{ total: number; at: string }, { done: number; at: string }, never>>();
       if (event.type === "progress") expectTypeOf(event.value.done).toEqualTypeOf<number>();
       if (event.type === "succeeded") expectTypeOf(event.output.at).toEqualTypeOf<string>();
     }
+  });
+
+  it("answers with a handle of what a generator yields and returns", async () => {
+    const handle = await flights.tell({ year: 2001 });
+    expectTypeOf(handle).toEqualTypeOf<Handle<{ total: number; at: string }, unknown, "a" | { at: string }>>();
+    expectTypeOf(handle.result()).resolves.toEqualTypeOf<{ total: number; at: string }>();
+    for await (const event of handle.events()) {
+      if (event.type === "yielded") expectTypeOf(event.value).toEqualTypeOf<string | { at: string }>();
+      if (event.type === "succeeded") expectTypeOf(event.output.at).toEqualTypeOf<string>();
+    }
+    const rich = await createDeferClient(richTrpc).flights.tell({ year: 2001 });
+    expectTypeOf(rich).toEqualTypeOf<Handle<Report, unknown, Date>>();
+    const report = await flights.report({ year: 2001 });
+    for await (const event of report.events()) {
+      // @ts-expect-error a procedure that returns has nothing to yield
+      if (event.type === "yielded") void event;
+    }
+    // @ts-expect-error what it tells is not dropped unseen
+    const silent: Handle<{ total: number; at: string }> = handle;
+    void silent;
   });
 
   it("answers with a handle of the output itself, with a transformer", async () => {

@@ -25,12 +25,13 @@ async function displayed(source: string): Promise<Record<string, string>> {
 
 it("shows readable types in an editor", { timeout: 60_000 }, async () => {
   expect(await displayed("source.ts")).toEqual({
-    report: "DeferProcedure<{ year: number; from?: unknown; }, { total: number; at: string; }, { done: number; at: string; }>",
-    count: "DeferProcedure<void, number, unknown>",
-    slow: "{ export: DeferProcedure<{ to: string; }, string, number>; }",
-    handle: "Handle<{ total: number; at: string; }, { done: number; at: string; }>",
+    report: "DeferProcedure<{ year: number; from?: unknown; }, { total: number; at: string; }, { done: number; at: string; }, never>",
+    count: "DeferProcedure<void, number, unknown, never>",
+    slow: "{ export: DeferProcedure<{ to: string; }, string, number, never>; }",
+    handle: "Handle<{ total: number; at: string; }, { done: number; at: string; }, never>",
     result: "{ total: number; at: string; }",
-    first: "FirstOf<string, number>",
-    rich: "Handle<Report, { done: number; at: Date; }>",
+    first: "FirstOf<string, number, never>",
+    telling: 'Handle<{ total: number; at: string; }, unknown, "a" | { at: string; }>',
+    rich: "Handle<Report, { done: number; at: Date; }, never>",
   });
 });

@@ -1,5 +1,5 @@
 /** Types only: what a client can defer, inferred from the router's type. */
-import type { CallId, DeferrableBrand, Duration, HandleJson, StartOptions } from "@raincheck/protocol";
+import type { CallId, DeferrableBrand, Duration, HandleJson, ResultOf, StartOptions, YieldOf } from "@raincheck/protocol";
 import type {
   AnyTRPCProcedure,
   AnyTRPCRouter,
@@ -21,12 +21,12 @@ export interface DeferOptions extends StartOptions {
 }
 
 /** Whichever came first: the output, or the end of the caller's patience. */
-export type FirstOf<TOutput, TProgress = unknown> =
+export type FirstOf<TOutput, TProgress = unknown, TYield = never> =
   | { readonly done: true; readonly output: TOutput }
-  | { readonly done: false; readonly handle: Handle<TOutput, TProgress> };
+  | { readonly done: false; readonly handle: Handle<TOutput, TProgress, TYield> };
 
 /** A deferrable procedure, as a defer client has it. */
-export interface DeferProcedure<TInput, TOutput, TProgress = unknown> {
+export interface DeferProcedure<TInput, TOutput, TProgress = unknown, TYield = never> {
   /**
    * Starts a call and resolves with its handle as soon as the server has accepted it.
    *
@@ -34,7 +34,7 @@ export interface DeferProcedure<TInput, TOutput, TProgress = unknown> {
    *
    * @throws `TRPCClientError` when the server refuses: invalid input, not allowed, `CONFLICT` for a key with another input.
    */
-  (input: TInput, options?: DeferOptions): Promise<Handle<TOutput, TProgress>>;
+  (input: TInput, options?: DeferOptions): Promise<Handle<TOutput, TProgress, TYield>>;
 
   /**
    * Starts a call and waits for its end for a while, the start included.
@@ -42,7 +42,7 @@ export interface DeferProcedure<TInput, TOutput, TProgress = unknown> {
    * @param wait how long, such as `"2 seconds"`.
    * @throws what {@link Handle.result} throws, when the call ends within the wait otherwise than with an output.
    */
-  within(wait: Duration, input: TInput, options?: DeferOptions): Promise<FirstOf<TOutput, TProgress>>;
+  within(wait: Duration, input: TInput, options?: DeferOptions): Promise<FirstOf<TOutput, TProgress, TYield>>;
 
   /**
    * The handle of a call that was started before, here or elsewhere. Asks the server nothing yet.
@@ -50,7 +50,7 @@ export interface DeferProcedure<TInput, TOutput, TProgress = unknown> {
    * @param handle a call's id, a handle's JSON, or its string.
    * @throws {InvalidOption} when it is none of these, or a handle of another procedure.
    */
-  attach(handle: CallId | HandleJson): Handle<TOutput, TProgress>;
+  attach(handle: CallId | HandleJson): Handle<TOutput, TProgress, TYield>;
 }
 
 /** A tRPC client's deferrable procedures, and the nested routers that hold any. */
@@ -59,7 +59,9 @@ export type DeferClient<TRouter extends AnyTRPCRouter> = DeferRecord<inferTRPCCl
 type DeferRecord<TRoot extends ClientTypes, TRecord extends TRPCRouterRecord> = {
   [TKey in keyof TRecord as HoldsDeferrable<TRecord[TKey]> extends true ? TKey : never]: TRecord[TKey] extends infer $Value
     ? $Value extends AnyTRPCProcedure & DeferrableBrand<infer $Progress>
-      ? DeferProcedure<inferProcedureInput<$Value>, inferTransformedProcedureOutput<TRoot, $Value>, OverTheWire<TRoot, $Progress>>
+      ? inferTransformedProcedureOutput<TRoot, $Value> extends infer $Output
+        ? DeferProcedure<inferProcedureInput<$Value>, ResultOf<$Output>, OverTheWire<TRoot, $Progress>, YieldOf<$Output>>
+        : never
       : $Value extends TRPCRouterRecord
         ? DeferRecord<TRoot, $Value>
         : never

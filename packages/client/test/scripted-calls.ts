@@ -10,6 +10,7 @@ import {
   type FoldedCall,
   type HandleJson,
   type StartRequest,
+  type StartedCall,
   type WaitRequest,
   type WatchMessage,
   type WatchRequest,
@@ -48,6 +49,8 @@ export class ScriptedCalls {
   tamper: (message: WatchMessage) => readonly WatchMessage[] = (message) => [message];
   /** Throws what a procedure is to answer with. */
   guard: (procedure: "start" | "watch" | "get" | "wait" | "cancel") => void = () => {};
+  /** Whether the procedures are said to stream. */
+  streams = false;
   /** Ends every open subscription without an error, when aborted. */
   recycle = new AbortController();
   readonly #changes = new Set<() => void>();
@@ -93,7 +96,7 @@ export class ScriptedCalls {
     this.guard(procedure);
   }
 
-  start({ path, input, options }: StartRequest): HandleJson & { state: CallState; created: boolean } {
+  start({ path, input, options }: StartRequest): StartedCall {
     this.starts.push({ path, input, ...(options === undefined ? {} : { options }) });
     this.changed();
     const key = options?.idempotencyKey;
@@ -103,7 +106,7 @@ export class ScriptedCalls {
     const id = crypto.randomUUID();
     this.calls.set(id, { id, path, input, key, events: [], folded: null });
     this.emit(id, { type: "queued" });
-    return { id, path, state: "queued", created: true };
+    return { id, path, state: "queued", created: true, ...(this.streams && { streams: true }) };
   }
 
   snapshot(id: CallId): CallSnapshot {

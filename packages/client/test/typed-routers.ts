@@ -25,6 +25,13 @@ const ReportInput = z.object({ year: z.number(), from: z.coerce.date().optional(
 const flightsRouter = plain.router({
   report: deferrable<{ done: number; at: Date }>()(plain.procedure.input(ReportInput).mutation(() => ({ total: 1, at: new Date() }))),
   count: deferrable<unknown>()(plain.procedure.query(() => 1)),
+  tell: deferrable<unknown>()(
+    plain.procedure.input(ReportInput).mutation(async function* () {
+      yield "a";
+      yield { at: new Date() };
+      return { total: 1, at: new Date() };
+    }),
+  ),
   list: plain.procedure.query(() => [1]),
   deep: plain.router({ rebuild: deferrable<string>()(plain.procedure.input(z.string()).mutation(() => undefined)) }),
 });
@@ -49,6 +56,12 @@ const rich = initTRPC.context<{ user: string }>().meta<{ title: string }>().crea
 export const richRouter = rich.router({
   flights: rich.router({
     report: deferrable<{ done: number; at: Date }>()(rich.procedure.input(ReportInput).mutation(() => report)),
+    tell: deferrable<unknown>()(
+      rich.procedure.input(ReportInput).mutation(async function* () {
+        yield new Date();
+        return report;
+      }),
+    ),
     list: rich.procedure.query(() => [1]),
   }),
 });

@@ -32,7 +32,7 @@ export interface CallRecord {
 }
 
 /** An event as the ledger has it. */
-export type StoredEvent = CallEvent<Payload, Payload>;
+export type StoredEvent = CallEvent<Payload, Payload, Payload>;
 
 /** What `Engine.list` wants: the reader's own calls, the newest first. An anonymous reader has none. */
 export interface ListQuery {
@@ -50,10 +50,16 @@ export interface ListPage {
   readonly nextCursor: string | null;
 }
 
+/**
+ * A page of events is full once the values that they hold come to so many bytes; an output, which is the last, is not counted. So whoever
+ * follows calls that stream holds little in memory, however slowly it reads.
+ */
+export const eventPageBytes = 262_144;
+
 /** The events of one call behind a cursor. */
 export interface EventPage {
   /** The `seq` of the call's last event; below the cursor when the cursor is not the call's. */
   readonly lastSeq: number;
-  /** In order of `seq`, without gaps; it may end before `lastSeq` when there are many. */
+  /** In order of `seq`, without gaps; it may end before `lastSeq` when there are many, or what they hold is large. */
   readonly events: readonly StoredEvent[];
 }

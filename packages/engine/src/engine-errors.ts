@@ -47,6 +47,19 @@ export class StaleAttempt extends Error {
   }
 }
 
+/** What an attempt wants to append does not follow on what the ledger has of it: the caller has left values out. Nothing was written. */
+export class YieldsMissing extends Error {
+  readonly _tag = "YieldsMissing";
+  readonly code = "YIELDS_MISSING";
+
+  constructor({ id, attempt }: AttemptRef) {
+    super(
+      `Attempt ${attempt} of call ${id} appends values behind some that the ledger does not have. Append each attempt's in their order.`,
+    );
+    this.name = "YieldsMissing";
+  }
+}
+
 /**
  * What was passed as the caller's own transaction is none that a call can be accepted in; the message says what to pass instead.
  * Nothing was written.

@@ -21,6 +21,7 @@ import type { Heartbeat } from "./heartbeat.ts";
 import type { Acceptance, NewCall } from "./new-call.ts";
 import type { Payload } from "./payload.ts";
 import type { Repeat, Repetition } from "./repetition.ts";
+import type { Yields } from "./yields.ts";
 
 /**
  * Ledger, delivery and wake-ups.
@@ -81,6 +82,14 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
 
   /** Writes an attempt's progress as the call's latest and as an event; nothing, if it is the attempt's latest already. */
   report(attempt: AttemptRef, progress: Payload): Promise<SettleResult>;
+
+  /**
+   * Appends values that the attempt has yielded: each an event, equal ones too, before whatever is written next. What the ledger has of
+   * them already is not written again, so a batch may be repeated, also as a part of a larger one.
+   *
+   * @throws {YieldsMissing} when the ledger has fewer of the attempt's than `yields.after`.
+   */
+  append(attempt: AttemptRef, yields: Yields): Promise<SettleResult>;
 
   /**
    * Ends an attempt. Safe to repeat: the same settlement of an attempt that settled before is answered as it was then, also

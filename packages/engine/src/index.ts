@@ -8,6 +8,7 @@ export { type Cancellation, parentCancelled } from "./cancellation.ts";
 export type { Payload } from "./payload.ts";
 export { type ReplyPlace, type StoredReply, isOfReplies, parseReply, parseReplyPath, replyPlace } from "./reply.ts";
 export type { Repeat, RepeatKind, Repetition } from "./repetition.ts";
+export type { Yields } from "./yields.ts";
 export {
   EngineFull,
   EngineSetupError,
@@ -17,4 +18,5 @@ export {
   ServerWarning,
   StaleAttempt,
   TransactionRefused,
+  YieldsMissing,
 } from "./engine-errors.ts";

@@ -26,6 +26,7 @@ describeEngine({
         "what one engine accepts or gives back is claimed by another that waits",
         "claims of two engines at once never hand one call to both",
         "claims of two engines at once never exceed a limit",
+        "a batch that comes to two engines at once is written once",
         "acceptances of one key by two engines at once make one call",
         "a cancel by one engine is told to the attempt at another",
         "what one process has set aside another finds, and runs",

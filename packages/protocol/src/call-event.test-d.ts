@@ -7,14 +7,15 @@ interface Report {
 }
 type Progress = { readonly done: number };
 
-declare const event: CallEvent<Report, Progress>;
+declare const event: CallEvent<Report, Progress, string>;
 
 describe("CallEvent", () => {
   test("carries the output and the progress of its procedure", () => {
     if (event.type === "succeeded") expectTypeOf(event.output).toEqualTypeOf<Report>();
     if (event.type === "progress") expectTypeOf(event.value).toEqualTypeOf<Progress>();
+    if (event.type === "yielded") expectTypeOf(event.value).toEqualTypeOf<string>();
     expectTypeOf(event.seq).toEqualTypeOf<number>();
-    expectTypeOf<CallEvent<Report, Progress>>().toExtend<CallEvent>();
+    expectTypeOf<CallEvent<Report, Progress, string>>().toExtend<CallEvent>();
   });
 
   test("has what its type says, and no more", () => {
@@ -35,6 +36,7 @@ describe("CallEvent", () => {
         case "queued":
         case "started":
         case "progress":
+        case "yielded":
         case "retrying":
         case "succeeded":
         case "failed":
@@ -46,6 +48,10 @@ describe("CallEvent", () => {
       }
     };
     expectTypeOf(name).returns.toEqualTypeOf<CallEventType>();
+  });
+
+  test("has no yielded values of a procedure that does not stream", () => {
+    expectTypeOf<CallEvent<Report, Progress, never>["type"]>().toEqualTypeOf<Exclude<CallEventType, "yielded">>();
   });
 
   test("an output of another procedure does not fit", () => {

@@ -29,6 +29,16 @@ export interface ProgressEvent<TProgress = unknown> extends Numbered {
   readonly value: TProgress;
 }
 
+/**
+ * A value that the attempt's `async function*` yielded. Each is kept, equal ones too, and comes once. Those of an attempt that did not
+ * succeed carry its number, so that whoever follows can drop them.
+ */
+export interface YieldedEvent<TYield = unknown> extends Numbered {
+  readonly type: "yielded";
+  readonly attempt: number;
+  readonly value: TYield;
+}
+
 /** The attempt ended without ending the call: it is queued again. */
 export interface RetryingEvent extends Numbered {
   readonly type: "retrying";
@@ -73,11 +83,13 @@ export interface ExpiredEvent extends Numbered {
  *
  * @typeParam TOutput the procedure's output.
  * @typeParam TProgress what the resolver passes to `ctx.call.progress()`.
+ * @typeParam TYield what the resolver yields, if it is an `async function*`; `never`: it is none, and there are no `yielded` events.
  */
-export type CallEvent<TOutput = unknown, TProgress = unknown> =
+export type CallEvent<TOutput = unknown, TProgress = unknown, TYield = unknown> =
   | QueuedEvent
   | StartedEvent
   | ProgressEvent<TProgress>
+  | ([TYield] extends [never] ? never : YieldedEvent<TYield>)
   | RetryingEvent
   | SucceededEvent<TOutput>
   | FailedEvent

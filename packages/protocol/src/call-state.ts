@@ -9,7 +9,7 @@
  *                        │                        │ │
  *                        ├──failed──▶ (failed)    │ ├──expired──▶ (expired)
  *                        ├──expired──▶ (expired)  │ │
- *                        └──cancelled──▶ (cancelled) ◀──────┘      progress: running ──▶ running
+ *                        └──cancelled──▶ (cancelled) ◀──────┘      progress, yielded: running ──▶ running
  * ```
  *
  * The states in parentheses are terminal: nothing leaves them. `retrying` is every way back to the queue: a failed or
@@ -43,6 +43,7 @@ export function nextState(state: CallState | null, event: CallEventType): CallSt
     case "started":
       return state === "queued" ? "running" : null;
     case "progress":
+    case "yielded":
       return state === "running" ? "running" : null;
     case "retrying":
       return state === "running" ? "queued" : null;

@@ -51,6 +51,8 @@ export interface StartedCall extends HandleJson {
   readonly state: CallState;
   /** `false` when the idempotency key named a call that existed. */
   readonly created: boolean;
+  /** `true`: the procedure streams, its resolver is an `async function*`. Absent otherwise. */
+  readonly streams?: boolean;
 }
 
 /** Input of `calls.watch`. */
@@ -65,8 +67,8 @@ export interface WatchRequest {
 }
 
 /** One item of `calls.watch`. Events of one call come in order, each once per connection. */
-export type WatchMessage<TOutput = unknown, TProgress = unknown> =
-  | { readonly id: CallId; readonly event: CallEvent<TOutput, TProgress> }
+export type WatchMessage<TOutput = unknown, TProgress = unknown, TYield = unknown> =
+  | { readonly id: CallId; readonly event: CallEvent<TOutput, TProgress, TYield> }
   | {
       readonly id: CallId;
       /** `NOT_FOUND`: unknown, or another principal's. `UNKNOWN_CURSOR`: `after` is beyond the call's last event. */

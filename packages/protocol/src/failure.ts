@@ -23,6 +23,8 @@ export interface Failure {
  * - `TIMED_OUT`: the last attempt exceeded the policy's `timeout`.
  * - `POISON`: three attempts were lost: their workers died, or were silent for a whole lease.
  * - `OUTPUT_NOT_STORABLE`, `OUTPUT_TOO_LARGE`: the resolver returned what cannot be kept.
+ * - `YIELD_NOT_STORABLE`, `YIELD_TOO_LARGE`: the resolver yielded what cannot be kept.
+ * - `TOO_MANY_YIELDS`: the attempt yielded more than the policy's `maxYields` or `maxYieldedBytes`; the message names which.
  * - `INPUT_NOT_READABLE`: the stored input does not decode with this worker's transformer.
  * - `CONTEXT_REFUSED`: `restore` threw, so the attempt had no right to run.
  * - `UNKNOWN_PROCEDURE`: no worker had the procedure.
@@ -34,6 +36,9 @@ export type FailureCode =
   | "POISON"
   | "OUTPUT_NOT_STORABLE"
   | "OUTPUT_TOO_LARGE"
+  | "YIELD_NOT_STORABLE"
+  | "YIELD_TOO_LARGE"
+  | "TOO_MANY_YIELDS"
   | "INPUT_NOT_READABLE"
   | "CONTEXT_REFUSED"
   | "UNKNOWN_PROCEDURE"

@@ -22,7 +22,9 @@ export type {
   RetryReason,
   StartedEvent,
   SucceededEvent,
+  YieldedEvent,
 } from "./call-event.ts";
+export type { ResultOf, YieldOf } from "./streamed.ts";
 export type { Failure, FailureCode } from "./failure.ts";
 export {
   type AbortReason,

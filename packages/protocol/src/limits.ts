@@ -20,6 +20,10 @@ export const limits = {
   progressBytes: 16_384,
   /** Progress of one attempt is written at most this often, in milliseconds; the latest value waits. */
   progressIntervalMs: 100,
+  /** One value that a resolver yields, in bytes of its stored form: a page of events, and what a slow reader leaves unread, hold some of them. */
+  yieldBytes: 65_536,
+  /** What the policy's `maxYields` may say at most: a call's events are read, and deleted, one by one. */
+  yields: 1_000_000,
   /** What the policy's `maxInputBytes` and `maxOutputBytes` may say at most: Postgres's own limit of a text is 1 GiB. */
   payloadBytes: 256 * 1_048_576,
   /** How deep a stored value may be nested: deeper ones overflow the stack of ordinary JSON readers. */

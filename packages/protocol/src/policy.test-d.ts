@@ -23,6 +23,8 @@ describe("PolicyOptions", () => {
       mode: "required",
       maxInputBytes: 1,
       maxOutputBytes: 1,
+      maxYields: 1,
+      maxYieldedBytes: 1,
     } satisfies Required<PolicyOptions>;
     expectTypeOf(resolvePolicy(all)).toEqualTypeOf<Policy>();
     expectTypeOf(resolvePolicy()).toEqualTypeOf<Policy>();

@@ -17,6 +17,8 @@ describe("resolvePolicy", () => {
       mode: "optional",
       maxInputBytes: 1_048_576,
       maxOutputBytes: 16_777_216,
+      maxYields: 20_000,
+      maxYieldedBytes: 16_777_216,
     };
     expect(resolvePolicy()).toEqual(defaults);
     expect(resolvePolicy({})).toEqual(defaults);
@@ -46,6 +48,8 @@ describe("resolvePolicy", () => {
       mode: "forbidden",
       maxInputBytes: 1,
       maxOutputBytes: limits.payloadBytes,
+      maxYields: limits.yields,
+      maxYieldedBytes: limits.payloadBytes,
     };
     expect(resolvePolicy(given)).toEqual({
       queue: "imports.eu_1-b",
@@ -59,6 +63,8 @@ describe("resolvePolicy", () => {
       mode: "forbidden",
       maxInputBytes: 1,
       maxOutputBytes: limits.payloadBytes,
+      maxYields: limits.yields,
+      maxYieldedBytes: limits.payloadBytes,
     });
   });
 
@@ -109,6 +115,9 @@ describe("resolvePolicy", () => {
     ["maxInputBytes", { maxInputBytes: 0 }],
     ["maxOutputBytes", { maxOutputBytes: limits.payloadBytes + 1 }],
     ["maxOutputBytes", { maxOutputBytes: Infinity }],
+    ["maxYields", { maxYields: 0 }],
+    ["maxYields", { maxYields: limits.yields + 1 }],
+    ["maxYieldedBytes", { maxYieldedBytes: limits.payloadBytes + 1 }],
   ])("refuses a bad %s: %j", (option, options) => {
     expect(() => resolvePolicy(options as PolicyOptions)).toThrow(expect.objectContaining({ _tag: "InvalidOption", option }));
   });

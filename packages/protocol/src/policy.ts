@@ -38,6 +38,13 @@ export interface PolicyOptions {
   readonly maxInputBytes?: number;
   /** The largest output that is kept, in bytes of its stored form. Default 16 MiB. */
   readonly maxOutputBytes?: number;
+  /**
+   * The most values that one attempt of an `async function*` may yield; the attempt that yields more ends the call as failed. A whole
+   * number from 1 to 1,000,000. Default 20,000.
+   */
+  readonly maxYields?: number;
+  /** The most that one attempt may yield in all, in bytes of its stored form; more ends the call as failed. Default 16 MiB. */
+  readonly maxYieldedBytes?: number;
 }
 
 /** See {@link PolicyOptions.mode}. */
@@ -82,6 +89,8 @@ export interface Policy {
   readonly mode: PolicyMode;
   readonly maxInputBytes: number;
   readonly maxOutputBytes: number;
+  readonly maxYields: number;
+  readonly maxYieldedBytes: number;
 }
 
 /** The retry part of a {@link Policy}. */
@@ -109,6 +118,8 @@ const knownOptions: readonly string[] = [
   "mode",
   "maxInputBytes",
   "maxOutputBytes",
+  "maxYields",
+  "maxYieldedBytes",
 ] satisfies (keyof PolicyOptions)[];
 const knownRetryOptions: readonly string[] = [
   "attempts",
@@ -145,6 +156,8 @@ export function resolvePolicy(options: PolicyOptions = {}): Policy {
     mode,
     maxInputBytes: wholeNumber(options.maxInputBytes ?? 1_048_576, "maxInputBytes", { min: 1, max: limits.payloadBytes }),
     maxOutputBytes: wholeNumber(options.maxOutputBytes ?? 16 * 1_048_576, "maxOutputBytes", { min: 1, max: limits.payloadBytes }),
+    maxYields: wholeNumber(options.maxYields ?? 20_000, "maxYields", { min: 1, max: limits.yields }),
+    maxYieldedBytes: wholeNumber(options.maxYieldedBytes ?? 16 * 1_048_576, "maxYieldedBytes", { min: 1, max: limits.payloadBytes }),
   };
 }
 

@@ -17,6 +17,8 @@ import type { RawResolverOptions } from "./trpc-internals.ts";
 export interface CallToAccept {
   readonly policy: Policy;
   readonly raw: RawResolverOptions;
+  /** Whether the resolver is an `async function*`. */
+  readonly streams: boolean;
   readonly options: StartOptions;
   /** The caller's own open transaction; `undefined`: that of the commit within which it is started, if there is one. */
   readonly transaction: unknown;
@@ -39,7 +41,10 @@ export interface AcceptedCall {
  * @throws what the database threw in the caller's own transaction, as it is.
  * @throws {StaleAttempt} when it is started by an attempt that does not run its call any more.
  */
-export async function acceptCall(core: RaincheckCore, { policy, raw, options, transaction, reply }: CallToAccept): Promise<AcceptedCall> {
+export async function acceptCall(
+  core: RaincheckCore,
+  { policy, raw, streams, options, transaction, reply }: CallToAccept,
+): Promise<AcceptedCall> {
   const { codecs } = core.bound();
   const reader = readerOf(core, raw.ctx);
   const input = await raw.getRawInput();
@@ -72,7 +77,8 @@ export async function acceptCall(core: RaincheckCore, { policy, raw, options, tr
       if (transaction !== undefined && isOfDatabase(error)) core.transactionErrors.add(error);
       throw error;
     });
-    const call: StartedCall = { id: acceptance.id, path: raw.path, state: acceptance.state, created: acceptance.created };
+    const { id, state, created } = acceptance;
+    const call: StartedCall = { id, path: raw.path, state, created, ...(streams && { streams }) };
     core.acceptedAnswers.add(call);
     return { call, reader };
   } catch (error) {

@@ -2,7 +2,7 @@ import { EngineUnavailable } from "@raincheck/engine";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { claimNext, runNext } from "../test/support/attempt-driver.ts";
+import { claimNext, quietly, runNext } from "../test/support/attempt-driver.ts";
 import { ann, annAsync, authed, t, testRaincheck } from "../test/support/harness.ts";
 import { held, untilIdle } from "../test/support/held.ts";
 
@@ -130,7 +130,7 @@ describe("in an attempt", () => {
     const router = raincheck.bind(t.router({ a: procedure }));
     await router.createCaller(annAsync).a();
     const call = await claimNext(runtime);
-    const invoked = await runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} });
+    const invoked = await runtime.invoke(call, { signal: new AbortController().signal, ...quietly });
     expect(invoked).toEqual({ output: '~1j"by tx:1"', committed: true });
     expect(await runtime.engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "succeeded", output: '~1j"by tx:1"' });
     expect(log).toEqual([]);
@@ -188,7 +188,7 @@ describe("in an attempt", () => {
     await router.createCaller(annAsync).a();
     const call = await claimNext(runtime);
     let ended = false;
-    const invoked = runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} }).finally(() => {
+    const invoked = runtime.invoke(call, { signal: new AbortController().signal, ...quietly }).finally(() => {
       ended = true;
     });
     await returned.promise;
@@ -210,7 +210,7 @@ describe("in an attempt", () => {
     const router = raincheck.bind(t.router({ a: procedure }));
     await router.createCaller(annAsync).a();
     const call = await claimNext(runtime);
-    const invoked = runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} });
+    const invoked = runtime.invoke(call, { signal: new AbortController().signal, ...quietly });
     await untilIdle();
     writing.resolve();
     expect(await invoked).toEqual({ output: '~1j"committed"', committed: true });

@@ -1,5 +1,7 @@
 import type { AttemptRef, Payload } from "@raincheck/engine";
 
+import type { YieldSink } from "./runtime.ts";
+
 /**
  * One attempt on its way through the procedure's middleware to its resolver. It is taken once: what a resolver or a middleware
  * calls meanwhile with the same context, the same procedure included, is a plain call.
@@ -13,6 +15,7 @@ export interface Attempt extends AttemptRef {
   /** When the call expires, by this process's clock; `null`: never. */
   readonly deadline: Date | null;
   readonly onProgress: (progress: Payload) => void;
+  readonly yields: YieldSink;
   state: "waiting" | "running" | "ended";
   /** What `ctx.call.commit()` settled the attempt with; `null`: nothing yet. */
   committed: { readonly output: Payload } | null;

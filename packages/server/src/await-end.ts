@@ -12,6 +12,12 @@ export interface AwaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Reads that follow their wakes at once; so many changes an ordinary call has in its whole life. */
+const promptReads = 20;
+
+/** The pause between later reads, in milliseconds: a call that streams changes hundreds of times a second, and only its end is asked for. */
+const restMs = 50;
+
 /**
  * The call when it has ended, or as it is when the time is up; `null` when it is not the reader's, or unknown.
  *
@@ -26,7 +32,11 @@ export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutM
     changed = true;
     wake();
   });
-  const onAbort = (): void => wake();
+  let endRest = (): void => {};
+  const onAbort = (): void => {
+    wake();
+    endRest();
+  };
   signal?.addEventListener("abort", onAbort);
   const timer =
     timeoutMs === undefined
@@ -36,12 +46,19 @@ export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutM
           wake();
         }, timeoutMs);
   try {
-    for (;;) {
+    for (let reads = 1; ; reads += 1) {
       changed = false;
       const lastLook = timedOut;
       const record = await calls.read(id, reader);
       signal?.throwIfAborted();
       if (record === null || isTerminal(record.state) || lastLook) return record;
+      if (reads >= promptReads) {
+        await new Promise<void>((resolve) => {
+          endRest = resolve;
+          setTimeout(resolve, restMs);
+        });
+        signal?.throwIfAborted();
+      }
       if (changed || timedOut) continue;
       await new Promise<void>((resolve) => {
         wake = resolve;

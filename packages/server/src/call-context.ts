@@ -54,7 +54,7 @@ export interface CallRun {
   /** The codec for outputs and progress. */
   readonly codec: PayloadCodec;
   readonly maxOutputBytes: number;
-  /** The output parser, or what stands for none. */
+  /** The output parser, or what stands for none: that of a streaming resolver is for what it streams. */
   readonly parse: (value: unknown) => unknown;
 }
 
@@ -87,6 +87,8 @@ export function openCallContext(run: CallRun): OpenCallContext {
   async function commitAttempt(to: Attempt, work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     let output: string | null = null;
     const thrownByWork: unknown[] = [];
+    // They come before the event that ends the call.
+    await to.yields.flush();
     try {
       const committed = await engine.commit(to, async (transaction) => {
         try {

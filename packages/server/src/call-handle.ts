@@ -15,8 +15,9 @@ import { forCaller, toTrpcError } from "./to-trpc-error.ts";
  * `NOT_FOUND` until that has committed.
  *
  * @typeParam TOutput what the procedure returns, as it comes back from the ledger.
+ * @typeParam TYield what a streaming procedure yields; `never` for any other.
  */
-export interface CallHandle<TOutput = unknown> extends HandleJson {
+export interface CallHandle<TOutput = unknown, TYield = never> extends HandleJson {
   readonly id: CallId;
   /** The procedure's path. */
   readonly path: string;
@@ -33,13 +34,17 @@ export interface CallHandle<TOutput = unknown> extends HandleJson {
   result(options?: { readonly signal?: AbortSignal }): Promise<TOutput>;
 
   /**
-   * The events of the call, from the first to the terminal one.
+   * The events of the call, from the first to the terminal one. What a streaming procedure yields comes as `yielded` events; those of an
+   * attempt that was not the last carry its number, so that they can be dropped when the next has started.
    *
    * @param options.after the `seq` of the last event that is known. Default 0.
    * @param options.signal ends the iteration.
    * @throws {TRPCError} at the first step: `BAD_REQUEST` for an `after` that is no `seq`, or one that the call has not come to.
    */
-  events(options?: { readonly after?: number; readonly signal?: AbortSignal }): AsyncGenerator<CallEvent<TOutput>, void, undefined>;
+  events(options?: {
+    readonly after?: number;
+    readonly signal?: AbortSignal;
+  }): AsyncGenerator<CallEvent<TOutput, unknown, TYield>, void, undefined>;
 
   /** The call as it is now. */
   get(): Promise<CallSnapshot<TOutput>>;
@@ -57,7 +62,7 @@ export interface CallHandle<TOutput = unknown> extends HandleJson {
 }
 
 /** Makes the handle of a call. */
-export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall): CallHandle {
+export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall): CallHandle<unknown, unknown> {
   const { engine } = core;
   const codec = core.bound().codecs.output;
   const { id, path, created } = call;

@@ -3,7 +3,7 @@ import { memoryEngine } from "@raincheck/engine/memory";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { claimNext, runNext } from "../test/support/attempt-driver.ts";
+import { claimNext, quietly, runNext } from "../test/support/attempt-driver.ts";
 import { type TestContext, ann, annAsync, authed, rejection, t, testRaincheck } from "../test/support/harness.ts";
 import type { CallHandle } from "./call-handle.ts";
 import type { InProcessStartOptions } from "./init.ts";
@@ -211,7 +211,7 @@ describe("the key of a call that an attempt starts", () => {
     for (let attempt = 1; attempt <= 2; attempt += 1) {
       const call = await claimNext(run.runtime);
       expect(call).toMatchObject({ path: "parent", attempt });
-      await run.runtime.invoke(call, { signal: new AbortController().signal, onProgress: () => {} });
+      await run.runtime.invoke(call, { signal: new AbortController().signal, ...quietly });
       await run.engine.settle(call, { type: "retrying", reason, failure: null, delayMs: 0 });
     }
     return run;

@@ -59,6 +59,7 @@ function decoded(payload: Payload, codec: PayloadCodec): unknown {
 export function decodeEvent(event: StoredEvent, codec: PayloadCodec): CallEvent {
   switch (event.type) {
     case "progress":
+    case "yielded":
       return { ...event, value: decoded(event.value, codec) };
     case "succeeded":
       return { ...event, output: decoded(event.output, codec) };

@@ -1,9 +1,12 @@
 /** The types of `raincheck.deferrable()`: what tRPC's builder has, kept, with `ctx.call` added and the procedure branded. */
-import type { DeferrableBrand } from "@raincheck/protocol";
+import type { DeferrableBrand, ResultOf } from "@raincheck/protocol";
 import type { TRPCMutationProcedure, TRPCProcedureBuilder, TRPCQueryProcedure, TRPCUnsetMarker } from "@trpc/server";
 
 import type { CallContext } from "./call-context.ts";
 import type { Overwrite, Parser, Simplify, inferParser } from "./trpc-internals.ts";
+
+/** What may be committed: what the resolver may return, or what a generator that it returns may. */
+type Committed<TOutputIn> = ResultOf<OrElse<TOutputIn, unknown>>;
 
 /** The types that a procedure carries, as tRPC keeps them. */
 export interface ProcedureTypes {
@@ -81,14 +84,14 @@ export interface DeferrableFinish<TContext, TMeta, TOverrides, TInputIn, TInputO
   /** Ends the procedure as a query: one that reads. */
   query<$Output>(
     resolver: (
-      options: DeferrableResolverOptions<TContext, TOverrides, TInputOut, TTransaction, OrElse<TOutputIn, unknown>>,
+      options: DeferrableResolverOptions<TContext, TOverrides, TInputOut, TTransaction, Committed<TOutputIn>>,
     ) => OrElse<TOutputIn, $Output> | Promise<OrElse<TOutputIn, $Output>>,
   ): DeferrableQuery<Types<TMeta, TInputIn, OrElse<TOutputOut, $Output>, TErrorShape>>;
 
   /** Ends the procedure as a mutation: one that changes something. */
   mutation<$Output>(
     resolver: (
-      options: DeferrableResolverOptions<TContext, TOverrides, TInputOut, TTransaction, OrElse<TOutputIn, unknown>>,
+      options: DeferrableResolverOptions<TContext, TOverrides, TInputOut, TTransaction, Committed<TOutputIn>>,
     ) => OrElse<TOutputIn, $Output> | Promise<OrElse<TOutputIn, $Output>>,
   ): DeferrableMutation<Types<TMeta, TInputIn, OrElse<TOutputOut, $Output>, TErrorShape>>;
 }

@@ -9,6 +9,8 @@ const markKey = "~raincheck";
 export interface DeferrableMark {
   readonly deferrable: true;
   readonly policy: Policy;
+  /** Whether its resolver is an `async function*`. */
+  readonly streams: boolean;
   /** The raincheck that made it: another one would look for its calls in another ledger. */
   readonly core: RaincheckCore;
 }

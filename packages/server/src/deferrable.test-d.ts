@@ -62,6 +62,24 @@ const parsed = raincheck
     return ctx.call.commit(() => ({ total: "1" }));
   });
 
+const telling = raincheck.deferrable(t.procedure).mutation(async function* ({ ctx }) {
+  const word: string = ctx.call.mode;
+  yield word;
+  return ctx.call.commit(async (tx) => {
+    expectTypeOf(tx).toEqualTypeOf<Transaction>();
+    return { told: await tx.query("insert") };
+  });
+});
+
+const parsedTelling = raincheck
+  .deferrable(t.procedure)
+  .output((value: unknown) => value as AsyncIterable<string, { told: number }, undefined>)
+  .query(async function* ({ ctx }) {
+    expectTypeOf(ctx.call).toEqualTypeOf<CallContext<Transaction, { told: number }>>();
+    yield "a";
+    return ctx.call.commit(() => ({ told: 1 }));
+  });
+
 const inner = t.router({ report, plain: t.procedure.query(() => 1) });
 const appRouter = raincheck.bind(
   t.mergeRouters(
@@ -69,6 +87,8 @@ const appRouter = raincheck.bind(
       flights: inner,
       parsed,
       committing,
+      telling,
+      parsedTelling,
       slow: lazy(() => Promise.resolve(inner)),
       calls: raincheck.calls(authed),
     }),
@@ -200,6 +220,35 @@ describe("start()", () => {
     await raincheck.start(appRouter.committing, undefined, {});
     // @ts-expect-error -- not deferrable
     await raincheck.start(appRouter.flights.plain, undefined, { ctx: { user: null } });
+  });
+
+  test("gives what a generator yields as events, and what it returns as the output", async () => {
+    const handle = await raincheck.start(appRouter.telling, undefined, { ctx: { user: null } });
+    expectTypeOf(handle).toEqualTypeOf<CallHandle<{ told: number }, string>>();
+    expectTypeOf(handle.result).returns.resolves.toEqualTypeOf<{ told: number }>();
+    for await (const event of handle.events()) if (event.type === "yielded") expectTypeOf(event.value).toEqualTypeOf<string>();
+    const parsedHandle = await raincheck.start(appRouter.parsedTelling, undefined, { ctx: { user: null } });
+    expectTypeOf(parsedHandle).toEqualTypeOf<CallHandle<{ told: number }, string>>();
+    const other = await raincheck.start(appRouter.committing, undefined, { ctx: { user: null } });
+    for await (const event of other.events()) {
+      // @ts-expect-error -- a procedure that returns has nothing to yield
+      if (event.type === "yielded") void event;
+    }
+  });
+
+  test("takes a generator whose output parser takes what it yields", () => {
+    const strings = raincheck.deferrable(t.procedure).output((value: unknown) => value as AsyncIterable<string>);
+    // @ts-expect-error -- a number is yielded
+    strings.query(async function* () {
+      yield 1;
+    });
+  });
+
+  test("streams to a plain client as tRPC does", async () => {
+    const client = createTRPCClient<AppRouter>({ links: [] });
+    expectTypeOf(client.telling.mutate).returns.resolves.toExtend<AsyncIterable<string, { told: number }>>();
+    const caller = appRouter.createCaller({ user: null });
+    for await (const value of await caller.telling()) expectTypeOf(value).toEqualTypeOf<string>();
   });
 
   test("names the reason when it is given what is not deferrable", () => {

@@ -7,7 +7,7 @@
  * - Else sync mode: the resolver runs as if it had not been wrapped.
  *
  * The output parser is run here and not by tRPC's own middleware, because an accepted call's answer is no output, and
- * because what `ctx.call.commit()` stores is parsed before it returns.
+ * because what `ctx.call.commit()` stores is parsed before it returns. Of a resolver that streams it is given the iterable, as by tRPC.
  */
 import { InvalidOption, type Policy, type PolicyOptions, resolvePolicy } from "@raincheck/protocol";
 import { type AnyTRPCProcedure, TRPCError } from "@trpc/server";
@@ -18,7 +18,8 @@ import { type OpenCallContext, openCallContext } from "./call-context.ts";
 import { type CarryingContext, attemptKey, httpKey, resolverContext, scopeKey, startKey } from "./carried-in-context.ts";
 import { markDeferrable } from "./deferrable-mark.ts";
 import { answerWithin } from "./http.ts";
-import { type RouterCodecs, routerCodecs } from "./payload-codec.ts";
+import { drainYields, isGeneratorFunction, isStream } from "./drain-yields.ts";
+import { type PayloadCodec, type RouterCodecs, routerCodecs } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { StartScope } from "./start-scope.ts";
 import {
@@ -54,9 +55,10 @@ export function deferrable(core: RaincheckCore, builder: unknown, options: Polic
   const finishing = (parser: Parser | null): UntypedDeferrableBuilder => {
     const build = (type: "query" | "mutation", resolver: RawResolver): AnyTRPCProcedure => {
       if (typeof resolver !== "function") throw new InvalidOption("resolver", resolver, "a function");
-      const wrapped = new WrappedResolver(core, { policy, resolver, parser, ownCodecs });
+      const streams = isGeneratorFunction(resolver);
+      const wrapped = new WrappedResolver(core, { policy, resolver, streams, parser, ownCodecs });
       const procedure = buildProcedure(builder, type, { resolver: (raw) => wrapped.call(raw), parser });
-      markDeferrable(procedure, { deferrable: true, policy, core });
+      markDeferrable(procedure, { deferrable: true, policy, streams, core });
       return procedure;
     };
     return {
@@ -71,6 +73,7 @@ export function deferrable(core: RaincheckCore, builder: unknown, options: Polic
 interface WrappedParts {
   readonly policy: Policy;
   readonly resolver: RawResolver;
+  readonly streams: boolean;
   readonly parser: Parser | null;
   /** Of the root that the builder came from: for sync mode without a bound router. */
   readonly ownCodecs: RouterCodecs;
@@ -78,6 +81,9 @@ interface WrappedParts {
 
 interface OpenedRun extends OpenCallContext {
   readonly scope: StartScope;
+  readonly codec: PayloadCodec;
+  /** Whether the resolver streams: then the output parser is for the iterable, and what is committed is not one. */
+  streams: boolean;
 }
 
 class WrappedResolver {
@@ -108,13 +114,13 @@ class WrappedResolver {
   }
 
   async #accept(context: CarryingContext, raw: RawResolverOptions): Promise<unknown> {
-    const { policy } = this.#parts;
+    const { policy, streams } = this.#parts;
     const refused = `The procedure ${JSON.stringify(raw.path)} must not be called in async mode: its policy says so.`;
     if (policy.mode === "forbidden") throw new TRPCError({ code: "BAD_REQUEST", message: refused });
     const intent = context[startKey];
     if (intent !== undefined && intent.path === raw.path && intent.accepted === null) {
       const { options, transaction, reply } = intent;
-      const accepted = await acceptCall(this.#core, { policy, raw, options, transaction, reply });
+      const accepted = await acceptCall(this.#core, { policy, raw, streams, options, transaction, reply });
       intent.accepted = accepted;
       return accepted.call;
     }
@@ -123,6 +129,7 @@ class WrappedResolver {
     const accepted = await acceptCall(this.#core, {
       policy,
       raw,
+      streams,
       options: key === null ? {} : { idempotencyKey: key },
       transaction: undefined,
       reply: null,
@@ -139,6 +146,7 @@ class WrappedResolver {
     }
     const open = this.#open(null, raw);
     const value = await this.#resolve(raw, open);
+    open.streams = isStream(value);
     const committed = await open.settled();
     if (committed === null || !Object.is(committed.value, value)) {
       if (committed !== null) this.#warnOfOtherValue(raw.path, null);
@@ -153,9 +161,11 @@ class WrappedResolver {
     attempt.state = "running";
     const open = this.#open(attempt, raw);
     try {
-      const value = await this.#resolve(raw, open);
+      const resolved = await this.#resolve(raw, open);
+      open.streams = isStream(resolved);
+      const value = open.streams ? await this.#drain(attempt, raw, { open, stream: resolved }) : resolved;
       const committed = await open.settled();
-      if (committed === null) return await this.#parse(value);
+      if (committed === null) return open.streams ? value : await this.#parse(value);
       if (!Object.is(committed.value, value)) this.#warnOfOtherValue(raw.path, attempt);
       return committed.parsed;
     } catch (thrown) {
@@ -170,16 +180,43 @@ class WrappedResolver {
   #open(attempt: Attempt | null, { ctx }: RawResolverOptions): OpenedRun {
     const { engine, engineErrors } = this.#core;
     const scope = new StartScope(engine, { attempt: null, outer: (ctx as CarryingContext)[scopeKey] });
-    const codecs = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
+    const { output: codec } = this.#core.isBound() ? this.#core.bound().codecs : this.#parts.ownCodecs;
     const { maxOutputBytes } = this.#parts.policy;
-    return {
-      ...openCallContext({ engine, engineErrors, attempt, scope, codec: codecs.output, maxOutputBytes, parse: this.#parse }),
+    const parse = (value: unknown): unknown => (run.streams ? value : this.#parse(value));
+    const run: OpenedRun = {
+      ...openCallContext({ engine, engineErrors, attempt, scope, codec, maxOutputBytes, parse }),
       scope,
+      codec,
+      streams: false,
     };
+    return run;
+  }
+
+  async #drain(
+    attempt: Attempt,
+    { signal }: RawResolverOptions,
+    { open, stream }: { readonly open: OpenedRun; readonly stream: unknown },
+  ): Promise<unknown> {
+    const parsed = await this.#parse(stream);
+    // A parser may have made something else of it, and that is the output then.
+    if (!isStream(parsed)) return parsed;
+    return await drainYields(parsed, {
+      attempt,
+      codec: open.codec,
+      policy: this.#parts.policy,
+      signal,
+      onLate: () => this.#warnOfLateYield(attempt),
+    });
   }
 
   async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {
     return await this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, run) });
+  }
+
+  #warnOfLateYield({ path, id, attempt }: Attempt): void {
+    const message =
+      "the resolver yielded after ctx.call.commit() had ended the call, and that was dropped: nothing follows on a result. Yield before the commit.";
+    this.#core.log({ level: "warn", path, attempt: { id, attempt }, message });
   }
 
   #warnOfOtherValue(path: string, attempt: Attempt | null): void {

@@ -47,7 +47,8 @@ function describeThrown(error: unknown, newErrorId: () => string): Described {
       return { failure, final: true, retryAfterMs: null, thrown: error, hidden: false };
     }
     if (hasTag(thrown, "PayloadRefused")) {
-      const code: FailureCode = readSafely(thrown, "code") === "TOO_LARGE" ? "OUTPUT_TOO_LARGE" : "OUTPUT_NOT_STORABLE";
+      const what = readSafely(thrown, "subject") === "yield" ? "YIELD" : "OUTPUT";
+      const code: FailureCode = `${what}_${readSafely(thrown, "code") === "TOO_LARGE" ? "TOO_LARGE" : "NOT_STORABLE"}`;
       return { failure: { code, message: messageOf(thrown) }, final: true, retryAfterMs: null, thrown, hidden: false };
     }
     const code = trpcErrorCode(thrown) ?? trpc;

@@ -29,7 +29,7 @@ export type { Reply, ReplyContext, ReplyHandler, ReplyHandlers, ReplyOptions } f
 export type { DeadReply, ReplyQueue } from "./reply-queue.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 export { type RetryHint, retryHint } from "./retry-hint.ts";
-export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime } from "./runtime.ts";
+export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime, YieldSink } from "./runtime.ts";
 export { AttemptAborted, FinalError, InvalidOption, RetryError, hasTag } from "@raincheck/protocol";
 export type {
   AbortReason,

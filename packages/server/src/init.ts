@@ -1,7 +1,16 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { type RepeatKind, replyPlace } from "@raincheck/engine";
-import { type CallId, InvalidOption, type PolicyOptions, type StartOptions, callIdFrom, queueName } from "@raincheck/protocol";
+import {
+  type CallId,
+  InvalidOption,
+  type PolicyOptions,
+  type ResultOf,
+  type StartOptions,
+  type YieldOf,
+  callIdFrom,
+  queueName,
+} from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, inferProcedureInput, inferProcedureOutput } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
@@ -37,6 +46,12 @@ export type KeptOutput<TOutput, TTransformer> = unknown extends TOutput
     : [TOutput] extends [Serialize<TOutput>]
       ? TOutput
       : TOutput | Serialize<TOutput>;
+
+/** The handle of a procedure's call: of a streaming one with what it yields, and what it returns. */
+type HandleOf<TProcedure extends AnyTRPCProcedure, TTransformer> = CallHandle<
+  KeptOutput<ResultOf<inferProcedureOutput<TProcedure>>, TTransformer>,
+  KeptOutput<YieldOf<inferProcedureOutput<TProcedure>>, TTransformer>
+>;
 
 /** What `raincheck.start()` takes beside procedure and input. */
 export interface InProcessStartOptions<TContext extends object, TCallerTransaction> extends StartOptions {
@@ -116,7 +131,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
     procedure: TProcedure & OnlyDeferrable<TProcedure>,
     input: inferProcedureInput<TProcedure>,
     options: InProcessStartOptions<TContext, TCallerTransaction>,
-  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+  ): Promise<HandleOf<TProcedure, TTransformer>>;
 
   /**
    * Makes one new call of a dead letter, a call that failed or expired: of the same input, in the same captured context, by the
@@ -129,7 +144,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
     procedure: TProcedure & OnlyDeferrable<TProcedure>,
     id: CallId,
     options: { readonly ctx: TContext },
-  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+  ): Promise<HandleOf<TProcedure, TTransformer>>;
 
   /**
    * Makes a new call of one that has ended, however it did; otherwise as {@link Raincheck.retry}.
@@ -140,7 +155,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
     procedure: TProcedure & OnlyDeferrable<TProcedure>,
     id: CallId,
     options: { readonly ctx: TContext; readonly idempotencyKey?: string },
-  ): Promise<CallHandle<KeptOutput<inferProcedureOutput<TProcedure>, TTransformer>>>;
+  ): Promise<HandleOf<TProcedure, TTransformer>>;
 
   /**
    * Says who takes the replies of a queue: what `start(…, { reply: { queue } })` asks for, in any process of the same database. The workers of
@@ -231,9 +246,9 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     procedure: unknown,
     id: CallId,
     { by, ctx }: { readonly by: RepeatKind; readonly ctx: object },
-  ): Promise<CallHandle<never>> {
+  ): Promise<CallHandle<never, never>> {
     const path = await pathOfProcedure(core, procedure);
-    return callHandle(core, await repeatCall(core, { id, by, path, reader: readerOf(core, ctx) })) as CallHandle<never>;
+    return callHandle(core, await repeatCall(core, { id, by, path, reader: readerOf(core, ctx) })) as CallHandle<never, never>;
   }
 
   return {
@@ -276,7 +291,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       const path = await pathOfProcedure(core, procedure);
       const replyTo = reply === undefined ? null : queueName(reply?.queue, "options.reply.queue");
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, reply: replyTo });
-      return callHandle(core, accepted) as CallHandle<never>;
+      return callHandle(core, accepted) as CallHandle<never, never>;
     },
     async retry(procedure, id, options) {
       return repeatOf(procedure, id, { by: { type: "retry" }, ctx: withContext(options).ctx });

@@ -5,12 +5,12 @@ import superjson from "superjson";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
-import { claimNext, runNext } from "../test/support/attempt-driver.ts";
+import { claimNext, quietly, runNext } from "../test/support/attempt-driver.ts";
 import { annAsync, rejection, t, testRaincheck } from "../test/support/harness.ts";
 import { unseal } from "./payload-envelope.ts";
 import { initRaincheck } from "./index.ts";
 
-const quiet = { signal: new AbortController().signal, onProgress: () => {} };
+const quiet = { signal: new AbortController().signal, ...quietly };
 
 test("an input, an output and progress go through the router's transformer both ways", async () => {
   const root = initTRPC.context<{ mode?: "sync" | "async" }>().create({ transformer: superjson });
@@ -179,7 +179,7 @@ test("the attempt's signal is the resolver's, with its reason", async () => {
   expect(runtime.describe(error).thrown).toMatchObject({ _tag: "AttemptAborted", reason: "cancelled" });
   await router.createCaller(annAsync).a();
   // An attempt that must stop before it began does not begin.
-  expect(await rejection(runtime.invoke(await claimNext(runtime), { signal: stop.signal, onProgress: () => {} }))).toBe(stop.signal.reason);
+  expect(await rejection(runtime.invoke(await claimNext(runtime), { signal: stop.signal, ...quietly }))).toBe(stop.signal.reason);
 });
 
 test("capture and restore may be left out", async () => {

@@ -13,8 +13,8 @@ import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";
 
 /** Runs one attempt of a call through the whole procedure: middleware, validation, resolver. See `RaincheckRuntime.invoke`. */
-export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress }: InvokeOptions): Promise<Invoked> {
-  if (parseReplyPath(call.path) !== null) return await invokeReply(core, call, { signal, onProgress });
+export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress, yields }: InvokeOptions): Promise<Invoked> {
+  if (parseReplyPath(call.path) !== null) return await invokeReply(core, call, { signal, onProgress, yields });
   const { codecs } = core.bound();
   const { procedure, mark } = await findProcedure(core, call.path);
   signal.throwIfAborted();
@@ -30,6 +30,7 @@ export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, o
     started: new Map(),
     deadline: call.deadlineInMs === null ? null : new Date(core.now() + call.deadlineInMs),
     onProgress,
+    yields,
     state: "waiting",
     committed: null,
   };

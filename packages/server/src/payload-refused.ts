@@ -1,5 +1,5 @@
 /** What a payload is of a call. */
-export type PayloadSubject = "input" | "output" | "progress" | "context";
+export type PayloadSubject = "input" | "output" | "progress" | "yield" | "context";
 
 /** A value cannot be kept as it is. Nothing of it was stored. */
 export class PayloadRefused extends Error {

@@ -74,6 +74,7 @@ const engineVerbs = [
   "claim",
   "extend",
   "report",
+  "append",
   "settle",
   "commit",
   "transaction",

@@ -27,14 +27,14 @@ export async function repeatCall(core: RaincheckCore, { id, by, reader, path }: 
   const { engine } = core;
   const record = await forCaller(() => engine.read(id, reader));
   if (record === null || record.path !== (path ?? record.path)) throw callNotFound();
-  const { policy } = (await core.bound().require(record.path)).mark;
+  const { policy, streams } = (await core.bound().require(record.path)).mark;
   const { queue, priority, concurrency, startByMs, deadlineMs, retentionMs } = policy;
   const given = { id: core.newCallId(), by, queue, priority, concurrency, startByMs, deadlineMs, retentionMs };
   const repetition = await forCaller(() => engine.repeat(id, reader, given));
   if (repetition === null) throw callNotFound();
   if (!repetition.repeated) throw notRepeatable(by, repetition.state);
   const { repeated: _, ...call } = repetition;
-  return { call, reader };
+  return { call: { ...call, ...(streams && { streams }) }, reader };
 }
 
 /** What a caller is told whose call cannot be repeated so. */

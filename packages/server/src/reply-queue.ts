@@ -113,7 +113,7 @@ export function replyPolicyAt(core: RaincheckCore, path: string): Policy | null 
 }
 
 /** Runs one attempt at a reply, in one commit with what its handler writes. */
-export async function invokeReply(core: RaincheckCore, call: ClaimedCall, { signal, onProgress }: InvokeOptions): Promise<Invoked> {
+export async function invokeReply(core: RaincheckCore, call: ClaimedCall, { signal, onProgress, yields }: InvokeOptions): Promise<Invoked> {
   const consumer = consumerOf(core, call.path);
   if (consumer === null)
     throw new InvocationRefused("UNKNOWN_PROCEDURE", `This worker has no consumer for replies at ${JSON.stringify(call.path)}.`);
@@ -127,6 +127,7 @@ export async function invokeReply(core: RaincheckCore, call: ClaimedCall, { sign
     started: new Map(),
     deadline: null,
     onProgress,
+    yields,
     state: "running",
     committed: null,
   };

@@ -1,5 +1,5 @@
 /** The types of `raincheck.replies()`: what a consumer is told, by the procedure whose calls it hears of. */
-import type { CallId, DeferrableBrand, Failure, PolicyOptions } from "@raincheck/protocol";
+import type { CallId, DeferrableBrand, Failure, PolicyOptions, ResultOf } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, TRPCRouterRecord, inferProcedureOutput } from "@trpc/server";
 
 import type { KeptOutput } from "./init.ts";
@@ -67,10 +67,10 @@ type PathOf<TRecord> = {
       : never;
 }[keyof TRecord & string];
 
-/** The output of the procedure at a path. */
+/** What the procedure at a path results in: a streaming one in what it returns. */
 type OutputAt<TRecord, TPath extends string> = TPath extends keyof TRecord
   ? TRecord[TPath] extends AnyTRPCProcedure
-    ? inferProcedureOutput<TRecord[TPath]>
+    ? ResultOf<inferProcedureOutput<TRecord[TPath]>>
     : never
   : TPath extends `${infer $Key}.${infer $Rest}`
     ? $Key extends keyof TRecord

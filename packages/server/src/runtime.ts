@@ -5,12 +5,25 @@
 import type { ClaimedCall, Engine, Payload } from "@raincheck/engine";
 import type { Failure, Policy } from "@raincheck/protocol";
 
+/** Where the values go that a streaming resolver yields, in their order. */
+export interface YieldSink {
+  /**
+   * Takes an encoded value.
+   *
+   * @returns resolves when the resolver may go on; `undefined`: at once. Rejects with what the engine refused earlier values with.
+   */
+  put(value: Payload): Promise<void> | undefined;
+  /** Resolves when all that was taken is in the ledger, or never will be; rejects with what the engine refused it with. */
+  flush(): Promise<void>;
+}
+
 /** What {@link RaincheckRuntime.invoke} is told beside the call. */
 export interface InvokeOptions {
   /** Aborts with an `AttemptAborted` as its reason. The resolver gets it as `signal`. */
   readonly signal: AbortSignal;
   /** Takes the encoded value of `ctx.call.progress(value)`; must not throw. */
   readonly onProgress: (progress: Payload) => void;
+  readonly yields: YieldSink;
 }
 
 /** How an invocation went well. */

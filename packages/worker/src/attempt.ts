@@ -23,6 +23,7 @@ import { type ProgressWriter, makeProgressWriter } from "./progress-writer.ts";
 import type { AttemptEnd, RunningAttempt, RunningAttempts } from "./running-attempts.ts";
 import { settleAttempt } from "./settle-attempt.ts";
 import { Telemetry } from "./telemetry.ts";
+import { type YieldWriter, makeYieldWriter } from "./yield-writer.ts";
 
 /** The pause between two warnings about one path. */
 const unknownProcedureWarningMs = 60_000;
@@ -41,6 +42,12 @@ export interface AttemptRunnerOptions {
   readonly now: MonotonicClock;
   /** Runs a fiber that lives no longer than the worker. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
+}
+
+/** What writes for a resolver while it runs. */
+interface Writers {
+  readonly progress: ProgressWriter;
+  readonly yields: YieldWriter;
 }
 
 /** Runs an attempt that is in `running` already; it gives its slot back at the end. Never fails. */
@@ -85,9 +92,9 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
   };
 
   /** Starts the resolver; the promise resolves when it has ended. */
-  const startResolver = async (attempt: RunningAttempt, progress: ProgressWriter): Promise<void> => {
+  const startResolver = async (attempt: RunningAttempt, { progress, yields }: Writers): Promise<void> => {
     try {
-      const invoked = await runtime.invoke(attempt.call, { signal: attempt.signal, onProgress: progress.put });
+      const invoked = await runtime.invoke(attempt.call, { signal: attempt.signal, onProgress: progress.put, yields });
       attempt.end({ type: "returned", invoked });
     } catch (error) {
       attempt.end({ type: "threw", error });
@@ -112,7 +119,7 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
     );
   };
 
-  const reachVerdict = Effect.fnUntraced(function* (attempt: RunningAttempt, progress: ProgressWriter) {
+  const reachVerdict = Effect.fnUntraced(function* (attempt: RunningAttempt, writers: Writers) {
     const policy = yield* findPolicy(attempt);
     if (!attempt.isOpen) return yield* classifyUnstarted(attempt);
     if (policy === null) {
@@ -121,7 +128,7 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
       return classifyUnknown(attempt.call);
     }
     attempt.letGo = heartbeat.hold(attempt.ref, limitMs(attempt, policy));
-    const finished = startResolver(attempt, progress);
+    const finished = startResolver(attempt, writers);
     const end = yield* awaitEnd(attempt, policy);
     if (end.type !== "returned" && end.type !== "threw") abandoned.add(attempt, finished);
     const verdict = yield* classify(attempt, end, { policy, runtime });
@@ -139,10 +146,12 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
   };
 
   const run = Effect.fnUntraced(function* (attempt: RunningAttempt) {
-    const progress = yield* makeProgressWriter(attempt, { now, fork, onStale: keeper.ask });
+    const writing = { now, fork, onStale: keeper.ask };
+    const writers: Writers = { progress: yield* makeProgressWriter(attempt, writing), yields: yield* makeYieldWriter(attempt, writing) };
     const unwatch = engine.watchCall(attempt.call.id, () => keeper.wake(attempt));
-    const verdict = yield* Effect.ensuring(reachVerdict(attempt, progress), Effect.sync(unwatch));
-    yield* progress.close;
+    const verdict = yield* Effect.ensuring(reachVerdict(attempt, writers), Effect.sync(unwatch));
+    yield* writers.progress.close;
+    yield* writers.yields.close(verdict.settlement !== null);
     const outcome = yield* settleAttempt(attempt, verdict);
     tellEnd(attempt, outcome, verdict.settlement);
   });

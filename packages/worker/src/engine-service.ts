@@ -16,6 +16,7 @@ import {
   type SettleResult,
   type Settlement,
   type Withheld,
+  type Yields,
 } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
 import * as Context from "effect/Context";
@@ -59,6 +60,7 @@ export class EngineService extends Context.Service<
     readonly vouch: (knows: (path: string) => Promise<boolean>) => Effect.Effect<void>;
     readonly extend: (attempts: readonly AttemptRef[]) => Effect.Effect<readonly LostAttempt[], EngineFault>;
     readonly report: (attempt: AttemptRef, progress: Payload) => Effect.Effect<SettleResult, EngineFault>;
+    readonly append: (attempt: AttemptRef, yields: Yields) => Effect.Effect<SettleResult, EngineFault>;
     readonly settle: (attempt: AttemptRef, settlement: Settlement) => Effect.Effect<SettleResult, EngineFault>;
     /** Whether the ledger has the call as succeeded by this very attempt. */
     readonly hasSucceeded: (call: ClaimedCall) => Effect.Effect<boolean, EngineFault>;
@@ -121,6 +123,7 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
     vouch: (knows) => Effect.ignore(Effect.tryPromise(() => engine.vouch({ queues, knows, giveUpAfterMs: settings.unknownProcedureMs }))),
     extend: (attempts) => bridge("extend", () => engine.extend(attempts, leaseMs)),
     report: (attempt, progress) => bridge("report", () => engine.report(attempt, progress)),
+    append: (attempt, yields) => bridge("append", () => engine.append(attempt, yields)),
     settle: (attempt, settlement) => bridge("settle", () => engine.settle(attempt, settlement)),
     hasSucceeded: ({ id, attempt, principal }) =>
       Effect.map(

@@ -1,6 +1,6 @@
 import type { ClaimedCall, Engine } from "@raincheck/engine";
 import { type Failure, type PolicyOptions, hasTag, resolvePolicy, toMs } from "@raincheck/protocol";
-import type { DescribedError, RaincheckRuntime } from "@raincheck/server";
+import type { DescribedError, RaincheckRuntime, YieldSink } from "@raincheck/server";
 
 /** What a fake resolver gets. */
 export interface FakeRun {
@@ -8,6 +8,7 @@ export interface FakeRun {
   readonly input: unknown;
   readonly signal: AbortSignal;
   readonly progress: (value: unknown) => void;
+  readonly yields: YieldSink;
   /** What `ctx.call.commit()` does. */
   readonly commit: (output: unknown) => Promise<unknown>;
 }
@@ -32,13 +33,14 @@ export function fakeRaincheck(
         const procedure = procedures[path];
         return procedure === undefined ? null : resolvePolicy(procedure.policy);
       },
-      invoke: async (call, { signal, onProgress }) => {
+      invoke: async (call, { signal, onProgress, yields }) => {
         let isCommitted = false;
         const output = await procedures[call.path]!.run({
           call,
           input: JSON.parse(call.input),
           signal,
           progress: (value) => onProgress(JSON.stringify(value)),
+          yields,
           commit: async (committed) => {
             const value = await engine.commit(call, async () => ({ value: committed, output: JSON.stringify(committed) }));
             isCommitted = true;

@@ -22,6 +22,7 @@ import { EventSource } from "eventsource";
 import superjson from "superjson";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
+import { tokens } from "../tokens.ts";
 
 interface Context {
   readonly user: string;
@@ -86,6 +87,13 @@ function application(engine: Engine<unknown>, held: Held) {
             held.put({ year: input.year, signal, progress: (done) => ctx.call.progress({ done }), finish: resolve, fail: reject });
           });
           return { year: input.year, madeAt: new Date(0), total: 2n ** 60n };
+        }),
+        /** Streams. */
+        tell: raincheck.deferrable(authed.input(z.object({ count: z.number(), perSecond: z.number() }))).mutation(async function* ({
+          input,
+          signal,
+        }) {
+          return yield* tokens(input.count, input.perSecond, signal);
         }),
         /** Ends at once. */
         quick: raincheck.deferrable(authed.input(Year)).query(({ input }) => input.year),

@@ -5,6 +5,7 @@ import { initRaincheck, retryHint } from "@raincheck/server";
 import { initTRPC } from "@trpc/server";
 import type { TransactionSql } from "postgres";
 import { z } from "zod";
+import { tokens } from "../tokens.ts";
 
 interface Context {
   readonly user: string;
@@ -46,6 +47,10 @@ export function application(engine: Engine<TransactionSql>, tell: (what: string)
         });
         await promise.finally(() => clearTimeout(timer));
         return input.ms;
+      }),
+      /** Streams 500 tokens a second. */
+      tell: raincheck.deferrable(t.procedure.input(z.object({ count: z.number() })), patient).mutation(async function* ({ input, signal }) {
+        return yield* tokens(input.count, 500, signal);
       }),
       /** Ends at once. */
       quick: raincheck.deferrable(t.procedure.input(For)).mutation(({ input }) => input.ms),

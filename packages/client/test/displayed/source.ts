@@ -14,4 +14,5 @@ export const { slow } = defer;
 export const handle = await defer.flights.report({ year: 2001 });
 export const result = await handle.result();
 export const first = await defer.slow.export.within("2 seconds", { to: "a" });
+export const telling = await defer.flights.tell({ year: 2001 });
 export const rich = await createDeferClient(richTrpc).flights.report({ year: 2001 });

@@ -15,6 +15,7 @@ type Command =
   | { readonly verb: "claim" }
   | { readonly verb: "extend"; readonly attempts: readonly number[] }
   | { readonly verb: "report"; readonly attempt: number; readonly progress: string }
+  | { readonly verb: "append"; readonly attempt: number; readonly after: number; readonly values: readonly string[] }
   | { readonly verb: "settle"; readonly attempt: number; readonly settlement: Settlement }
   | { readonly verb: "commit"; readonly attempt: number; readonly output: string }
   | { readonly verb: "cancel"; readonly call: number; readonly reason: string | null }
@@ -49,6 +50,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ verb: fc.constant("claim") }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant("extend"), attempts: fc.array(few, { maxLength: 4 }) }) },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant("report"), attempt: few, progress: fc.constantFrom("1", "2") }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      verb: fc.constant("append"),
+      attempt: few,
+      after: few,
+      values: fc.array(fc.constantFrom("1", "2"), { maxLength: 3 }),
+    }),
+  },
   { weight: 10, arbitrary: fc.record({ verb: fc.constant("settle"), attempt: few, settlement }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant("commit"), attempt: few, output: fc.constantFrom("1", "2") }) },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant("cancel"), call: few, reason: fc.constantFrom(null, "why") }) },
@@ -156,6 +166,8 @@ async function play(engine: Engine, commands: readonly Command[], cast: Cast): P
         return engine.extend(one.attempts.map(attemptAt), longLeaseMs);
       case "report":
         return engine.report(attemptAt(one.attempt), one.progress);
+      case "append":
+        return engine.append(attemptAt(one.attempt), { after: one.after, values: one.values });
       case "settle":
         return engine.settle(attemptAt(one.attempt), one.settlement);
       case "commit":

@@ -1,5 +1,6 @@
 import { acceptTheme } from "./accept.ts";
 import { accessTheme } from "./access.ts";
+import { appendTheme } from "./append.ts";
 import { asideTheme } from "./aside.ts";
 import { cancelTheme } from "./cancel.ts";
 import { childrenTheme } from "./children.ts";
@@ -31,6 +32,7 @@ export const themes = [
   asideTheme,
   leaseTheme,
   reportTheme,
+  appendTheme,
   settleTheme,
   commitTheme,
   cancelTheme,

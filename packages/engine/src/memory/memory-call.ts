@@ -5,6 +5,7 @@ import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
 import { type StoredReply, isOfReplies, replyPlace, takenReplyKeptMs } from "../reply.ts";
+import type { Yields } from "../yields.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
 
@@ -43,6 +44,7 @@ export class MemoryCall {
   /** When it fails, if it is aside, because no worker had its procedure. */
   #giveUpMs = Infinity;
   #leaseEndsMs = 0;
+  #yielded = 0;
   #endedMs = 0;
 
   constructor(given: NewCall, { number, parent, repeats, key, now }: CallOrigin & { readonly number: number; readonly now: Moment }) {
@@ -120,6 +122,7 @@ export class MemoryCall {
   claim(leaseMs: number, now: Moment): ClaimedCall {
     const attempt = this.folded.attempt + 1;
     this.#append({ type: "started", attempt }, now);
+    this.#yielded = 0;
     this.#leaseEndsMs = now.ms + leaseMs;
     const { id, path, queue, principal, input, context } = this.given;
     const deadlineInMs = this.#deadlineMs === Infinity ? null : Math.max(0, Math.floor(this.#deadlineMs - now.ms));
@@ -135,6 +138,19 @@ export class MemoryCall {
   report(progress: Payload, now: Moment): void {
     if (this.folded.progress === progress) return;
     this.#append({ type: "progress", attempt: this.folded.attempt, value: progress }, now);
+  }
+
+  /** How many values the latest attempt has appended. */
+  get yielded(): number {
+    return this.#yielded;
+  }
+
+  /** Appends those of the running attempt's values that are not there yet. */
+  append({ after, values }: Yields, now: Moment): void {
+    for (const value of values.slice(this.#yielded - after)) {
+      this.#append({ type: "yielded", attempt: this.folded.attempt, value }, now);
+      this.#yielded += 1;
+    }
   }
 
   /** Ends the running attempt. */

@@ -10,7 +10,7 @@
  * is not rolled back.
  */
 import { type CallId, InvalidOption, callIdFrom, isTerminal, wholeNumber } from "@raincheck/protocol";
-import { EngineFull, IdempotencyConflict, StaleAttempt } from "../engine-errors.ts";
+import { EngineFull, IdempotencyConflict, StaleAttempt, YieldsMissing } from "../engine-errors.ts";
 import type { AttemptRef, LossReason, LostAttempt } from "../attempt.ts";
 import type { CallRecord, Reader } from "../call-record.ts";
 import { parentCancelled } from "../cancellation.ts";
@@ -18,6 +18,7 @@ import type { Engine } from "../engine.ts";
 import type { NewCall } from "../new-call.ts";
 import { type Repeat, repeatKeyOf, repeatableStates } from "../repetition.ts";
 import { type Clock, type Moment, systemClock } from "./clock.ts";
+import { eventPage } from "./event-page.ts";
 import { LivingCalls } from "./living-calls.ts";
 import type { MemoryCall } from "./memory-call.ts";
 
@@ -32,9 +33,6 @@ export interface MemoryEngineOptions {
   /** Makes the ids of replies, which are calls of the engine's own. Default random ones. */
   readonly newId?: () => CallId;
 }
-
-/** Events in one page of `events`. */
-const eventsPerPage = 1_000;
 
 const cursorPattern = /^\d{1,15}$/;
 
@@ -162,6 +160,15 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return "settled";
     },
 
+    async append(attempt, yields) {
+      const now = calls.enter("append");
+      const call = heldCall(attempt);
+      if (call === null) return "stale";
+      if (yields.after > call.yielded) throw new YieldsMissing(attempt);
+      calls.change(call, now, (held) => held.append(yields, now));
+      return "settled";
+    },
+
     async settle(attempt, settlement) {
       const now = calls.enter("settle");
       const call = heldCall(attempt);
@@ -242,8 +249,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       calls.enter("events");
       const call = seenCall(id, reader);
       if (call === null) return null;
-      const from = Math.max(0, after);
-      return { lastSeq: call.folded.seq, events: call.events.slice(from, from + eventsPerPage) };
+      return eventPage(call.events, after);
     },
 
     subscribe: (id, wake) => calls.wakes.subscribe([id], wake),

@@ -5,7 +5,7 @@ import type { Payload } from "../payload.ts";
 
 /** What an event says, before it is numbered and dated. */
 export type EventBody =
-  CallEvent<Payload, Payload> extends infer TEvent ? (TEvent extends StoredEvent ? Omit<TEvent, "seq" | "at"> : never) : never;
+  CallEvent<Payload, Payload, Payload> extends infer TEvent ? (TEvent extends StoredEvent ? Omit<TEvent, "seq" | "at"> : never) : never;
 
 /** The event that tells of a settlement. */
 export function settlingEvent(attempt: number, settlement: Settlement): EventBody {

@@ -1,6 +1,7 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import type { SettleResult } from "../attempt.ts";
 import type { EventPage } from "../call-record.ts";
+import { YieldsMissing } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
 import { acceptLanes } from "./accepting/accept-lanes.ts";
@@ -15,6 +16,7 @@ import type { Ledger } from "./ledger.ts";
 import { migrateLedger } from "./migrations/migrate.ts";
 import { watchForOutages } from "./sessions/outage.ts";
 import { reach } from "./sessions/reach.ts";
+import { type Appending, appendBatch } from "./settling/append.ts";
 import { type Report, reportBatch } from "./settling/report.ts";
 import { startServerWatch } from "./keeping/server-watch.ts";
 import { type Settling, settleBatch } from "./settling/settle.ts";
@@ -42,6 +44,7 @@ export interface OpenLedger {
   readonly accept: (call: NewCall) => Promise<AcceptResult>;
   readonly settle: GroupCommit<Settling, SettleResult>;
   readonly report: GroupCommit<Report, SettleResult>;
+  readonly append: GroupCommit<Appending, SettleResult>;
   readonly events: GroupCommit<EventsRequest, EventPage | null>;
   /** Closes, in the reverse order of opening, all that was opened. */
   close(): Promise<void>;
@@ -96,6 +99,12 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     accept: acceptLanes(ledger),
     settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
     report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
+    // Few, for each of them may bring hundreds of values.
+    append: groupCommit({
+      write: (appendings) => appendBatch(ledger, appendings),
+      maxItems: 50,
+      isItemsFault: (error) => isRefused(error) || error instanceof YieldsMissing,
+    }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
     async close() {
       isClosing = true;

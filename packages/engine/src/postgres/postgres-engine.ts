@@ -126,6 +126,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     extend: async (attempts, leaseMs) => extend((await opened.get()).ledger, attempts, leaseMs),
     heartbeat: (given) => startHeartbeat({ ...given, schema, onError, url: async () => (await opened.get()).ledger.url }),
     report: async (attempt, progress) => (await opened.get()).report({ attempt, progress }),
+    append: async (attempt, yields) => (await opened.get()).append({ attempt, yields }),
     settle: async (attempt, settlement) => (await opened.get()).settle({ attempt, settlement }),
     commit: async (attempt, work) => commit((await opened.get()).ledger, attempt, work),
     transaction: async (work) => inApplication((await opened.get()).ledger, work),

@@ -69,6 +69,21 @@ describe("an answer that is lost", () => {
     expect(page?.events.map((event) => event.type === "progress" && event.value)).toEqual(values);
   });
 
+  test("of an append: each value is written once, equal ones too", async () => {
+    await using fixture = await ledgerFixture();
+    await using proxy = await faultProxy(fixture.url);
+    const engine = fixture.engine({ url: proxy.url });
+    const { id } = await engine.accept(newCall());
+    const [attempt] = await engine.claim(claimOne);
+    const lost = proxy.loseAnswerTo("marker-of-this-yield");
+    const values = ['"same"', '"same"', '"marker-of-this-yield"', '"same"'];
+    const [result] = await Promise.all([engine.append(attempt!, { after: 0, values }), lost]);
+    expect(result).toBe("settled");
+    expect(await engine.append(attempt!, { after: 4, values: ['"same"'] })).toBe("settled");
+    const page = await engine.events(id, 2, { principal: "ada" });
+    expect(page?.events.map((event) => event.type === "yielded" && event.value)).toEqual([...values, '"same"']);
+  });
+
   test("of making a queue's place in the delivery: it is made again, and the call is accepted", async () => {
     await using fixture = await ledgerFixture();
     await using proxy = await faultProxy(fixture.url);

@@ -1,6 +1,6 @@
 /** What stands in for the worker package in this package's tests: claims attempts, runs them, settles them. One at a time. */
 import type { ClaimedCall, SettleResult } from "@raincheck/engine";
-import type { RaincheckRuntime } from "../../src/runtime.ts";
+import type { InvokeOptions, RaincheckRuntime, YieldSink } from "../../src/runtime.ts";
 
 /** How an attempt went. */
 export interface RunAttempt {
@@ -10,6 +10,20 @@ export interface RunAttempt {
   readonly error: unknown;
   /** What `ctx.call.progress()` gave, still encoded. */
   readonly progress: readonly string[];
+}
+
+/** For attempts whose progress and yields nobody follows. */
+export const quietly: Omit<InvokeOptions, "signal"> = { onProgress: () => {}, yields: { put: () => undefined, flush: async () => {} } };
+
+/** Appends each value to the ledger before the resolver goes on. */
+export function appending({ engine }: RaincheckRuntime, call: ClaimedCall): YieldSink {
+  let after = 0;
+  return {
+    async put(value) {
+      await engine.append(call, { after: after++, values: [value] });
+    },
+    flush: async () => {},
+  };
 }
 
 /** Claims the next call, or throws when there is none. */
@@ -32,7 +46,11 @@ export async function runNext(
     reports.push(runtime.engine.report(call, value));
   };
   try {
-    const { output, committed } = await runtime.invoke(call, { signal: options.signal ?? new AbortController().signal, onProgress });
+    const { output, committed } = await runtime.invoke(call, {
+      signal: options.signal ?? new AbortController().signal,
+      onProgress,
+      yields: appending(runtime, call),
+    });
     await Promise.all(reports);
     const settled = committed ? "settled" : await runtime.engine.settle(call, { type: "succeeded", output });
     return { call, settled, error: undefined, progress };
@@ -57,6 +75,7 @@ export function serve(runtime: RaincheckRuntime, queue = "default"): AsyncDispos
           const { output, committed } = await runtime.invoke(call, {
             signal: new AbortController().signal,
             onProgress: (value) => void runtime.engine.report(current, value),
+            yields: appending(runtime, current),
           });
           if (!committed) await runtime.engine.settle(call, { type: "succeeded", output });
         } catch (error) {

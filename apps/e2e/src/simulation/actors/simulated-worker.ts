@@ -12,6 +12,8 @@ interface Run {
   /** By `commit`, not by `settle`. */
   commits: boolean;
   isAsking: boolean;
+  /** How many values the engine has said to have of it. */
+  yielded: number;
 }
 
 const leaseMs = 2_000;
@@ -49,6 +51,7 @@ export class SimulatedWorker extends Actor {
       extend: weight(!this.#isExtending && this.#runs.length > 0, 3),
       settle: weight(idle.length > 0, isQuiet ? 10 : 4),
       report: weight(fresh.length > 0 && !isQuiet, 1.5),
+      append: weight(fresh.length > 0 && !isQuiet, 1),
       startChild: weight(idle.length > 0 && !isQuiet, 1.2),
       drain: weight(fresh.length > 1 && !isQuiet, 0.15),
       vouch: weight(!isQuiet, 0.3),
@@ -65,6 +68,8 @@ export class SimulatedWorker extends Actor {
         return this.#settle(random.pick(idle), random);
       case "report":
         return this.#report(random.pick(fresh), random);
+      case "append":
+        return this.#append(random.pick(fresh), random);
       case "startChild":
         return this.#startChild(random.pick(idle), random);
       case "vouch":
@@ -126,7 +131,7 @@ export class SimulatedWorker extends Actor {
       receive: (answer) => {
         this.#isClaiming = false;
         if (answer.type !== "value") return;
-        for (const call of answer.value) this.#runs.push({ call, end: null, commits: false, isAsking: false });
+        for (const call of answer.value) this.#runs.push({ call, end: null, commits: false, isAsking: false, yielded: 0 });
       },
     });
   }
@@ -158,6 +163,21 @@ export class SimulatedWorker extends Actor {
       name: `${this.name} report ${run.call.id}`,
       ask: () => engine.report(refOf(run), progress),
       receive: () => undefined,
+    });
+  }
+
+  /** Without an answer the next batch goes over the same places again, if need be with other values. */
+  #append(run: Run, random: Random): void {
+    const { engine, link } = this.stage;
+    const after = run.yielded;
+    const values = Array.from({ length: 1 + random.below(3) }, () => `${random.below(3)}`);
+    link.send({
+      life: this.life,
+      name: `${this.name} append ${run.call.id}`,
+      ask: () => engine.append(refOf(run), { after, values }),
+      receive: (answer) => {
+        if (answer.type === "value" && answer.value === "settled") run.yielded = Math.max(run.yielded, after + values.length);
+      },
     });
   }
 

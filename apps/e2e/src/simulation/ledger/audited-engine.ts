@@ -17,6 +17,7 @@ import {
   type Repetition,
   type SettleResult,
   type Settlement,
+  type Yields,
   parentCancelled,
 } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
@@ -112,6 +113,17 @@ export class AuditedEngine {
     if (call === null) this.#tally.fencedReport += 1;
     const result = await this.#answered(this.#engine.report(attempt, progress), "I4");
     same(result, call === null ? "stale" : "settled", { invariant: "I4", subject: `a report of ${nameOf(attempt)}` });
+    await this.#logs.audit(this.#found(attempt.id));
+    return result;
+  }
+
+  async append(attempt: AttemptRef, yields: Yields): Promise<SettleResult> {
+    const call = this.#held(attempt);
+    if (call === null) this.#tally.fencedAppend += 1;
+    else if (call.hasOf(yields)) this.#tally.appendRepeated += 1;
+    call?.append(yields);
+    const result = await this.#answered(this.#engine.append(attempt, yields), "I4");
+    same(result, call === null ? "stale" : "settled", { invariant: "I4", subject: `what ${nameOf(attempt)} yields` });
     await this.#logs.audit(this.#found(attempt.id));
     return result;
   }

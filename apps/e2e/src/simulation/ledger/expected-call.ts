@@ -1,4 +1,4 @@
-import type { AttemptRef, CallRecord, NewCall, Settlement, StoredEvent } from "@raincheck/engine";
+import type { AttemptRef, CallRecord, NewCall, Settlement, StoredEvent, Yields } from "@raincheck/engine";
 import { type CallState, isTerminal } from "@raincheck/protocol";
 
 /** What an event says, without its number and its time. */
@@ -51,6 +51,8 @@ export class ExpectedCall {
   readonly log: StoredEvent[] = [];
   /** The latest progress of the attempt that runs, or ran last. */
   #progress: string | null = null;
+  /** How many values the latest attempt has appended. */
+  #yielded = 0;
   /** What attempts were settled with that have ended. */
   readonly #settlements = new Map<number, string>();
 
@@ -116,6 +118,7 @@ export class ExpectedCall {
     this.attempt += 1;
     this.leaseEndsMs = nowMs + leaseMs;
     this.#progress = null;
+    this.#yielded = 0;
     this.due.push({ type: "started", attempt: this.attempt });
   }
 
@@ -130,6 +133,19 @@ export class ExpectedCall {
   /** A worker has its procedure, though no slot for it. */
   vouch(giveUpAfterMs: number, nowMs: number): void {
     if (this.giveUpMs !== Infinity) this.giveUpMs = nowMs + giveUpAfterMs;
+  }
+
+  /** Whether the ledger has some of these values already. */
+  hasOf({ after }: Yields): boolean {
+    return after < this.#yielded;
+  }
+
+  append({ after, values }: Yields): void {
+    for (const [index, value] of values.entries()) {
+      if (after + index !== this.#yielded) continue;
+      this.#yielded += 1;
+      this.due.push({ type: "yielded", attempt: this.attempt, value });
+    }
   }
 
   report(value: string): void {

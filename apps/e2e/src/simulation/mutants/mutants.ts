@@ -13,6 +13,7 @@ const call = "packages/engine/src/memory/memory-call.ts";
 const ledger = "packages/engine/src/memory/memory-ledger.ts";
 const engine = "packages/engine/src/memory/memory-engine.ts";
 const repetition = "packages/engine/src/repetition.ts";
+const page = "packages/engine/src/memory/event-page.ts";
 const living = "packages/engine/src/memory/living-calls.ts";
 const state = "packages/protocol/src/call-state.ts";
 const follow = "packages/server/src/follow-calls.ts";
@@ -159,10 +160,13 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
   },
   {
     by: "core",
+    name: "an append that does not look at what is there already",
+    patches: [change(call, "values.slice(this.#yielded - after)", "values")],
+  },
+  {
+    by: "core",
     name: "a page that begins one event too late",
-    patches: [
-      change(engine, "call.events.slice(from, from + eventsPerPage)", "call.events.slice(from === 0 ? 0 : from + 1, from + eventsPerPage)"),
-    ],
+    patches: [change(page, "let index = Math.max(0, after);", "let index = after <= 0 ? 0 : after + 1;")],
   },
   {
     by: "core",
@@ -185,7 +189,7 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     name: "a gap that is folded in",
     patches: [
       change(state, `if (event.seq !== seq + 1) throw`, `if (event.seq < seq) throw`),
-      change(engine, "const from = Math.max(0, after);", "const from = Math.max(0, after > 3 ? after + 1 : after);"),
+      change(page, "let index = Math.max(0, after);", "let index = Math.max(0, after > 3 ? after + 1 : after);"),
     ],
   },
   {
@@ -222,6 +226,30 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
         `while: (fault) => fault._tag === "EngineUnavailable" || refusals < refusedTries }`,
         `while: (fault) => fault._tag !== "EngineUnavailable" && refusals < refusedTries }`,
       ),
+    ],
+  },
+  {
+    by: "system",
+    name: "a worker that numbers what it yields anew when it has had no answer",
+    patches: [
+      change(
+        "packages/worker/src/yield-writer.ts",
+        "const result = yield* engine.append(attempt.ref, { after: written, values }).pipe(",
+        `const result = yield* Effect.suspend(() => engine.append(attempt.ref, { after: written, values })).pipe(
+          Effect.tapError(() => Effect.sync(() => (written += values.length))),`,
+      ),
+    ],
+  },
+  {
+    by: "system",
+    name: "a worker that settles before it has written what was yielded",
+    patches: [
+      change(
+        "packages/server/src/drain-yields.ts",
+        "        await yields.flush();\n        return step.value;",
+        "        return step.value;",
+      ),
+      change("packages/worker/src/yield-writer.ts", "const closeWaitMs = 1_000;", "const closeWaitMs = 0;"),
     ],
   },
   {

@@ -54,6 +54,16 @@ export function simulatedApplication(engine: Engine<null>, onRun: OnRun) {
         options.ctx.call.progress({ half: true });
         return run(options);
       }),
+      /** Tells its tokens one by one, and how many they were. */
+      streaming: raincheck.deferrable(working, { retry: soon }).mutation(async function* (options) {
+        const { input, signal } = options;
+        for (let token = 0; token < streamedTokens; token += 1) {
+          yield token;
+          // Most come together, others after a while.
+          if (token % 7 === 0) await pause(input.ms / 20, input.stubborn ? undefined : signal);
+        }
+        return run(options);
+      }),
       /** Ends by a commit, and has something left to do. */
       committing: raincheck.deferrable(working, { retry: soon }).mutation(async (options) => {
         const tag = await run(options);
@@ -76,8 +86,11 @@ export function simulatedApplication(engine: Engine<null>, onRun: OnRun) {
 /** What the clients are typed by. */
 export type SimulatedRouter = ReturnType<typeof simulatedApplication>["router"];
 
+/** What the streaming procedure yields: so many numbers, from 0. */
+export const streamedTokens = 40;
+
 /** The procedures that a client may choose from. */
-export const simulatedPaths = ["plain", "committing", "limited", "brief", "refuse"] as const;
+export const simulatedPaths = ["plain", "streaming", "committing", "limited", "brief", "refuse"] as const;
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -1,6 +1,7 @@
 import type { StoredEvent } from "@raincheck/engine";
 import { type CallEvent, isTerminalEvent } from "@raincheck/protocol";
 import { promised } from "../broken-promise.ts";
+import { streamedTokens } from "./application.ts";
 
 /** Attempts by the policy of the simulated application, and what a call may have beside them. */
 const attemptsByPolicy = 4;
@@ -19,6 +20,7 @@ export function checkLog(id: string, log: readonly StoredEvent[], plan: CallPlan
   promised(end !== undefined && isTerminalEvent(end), "L1", () => `${id} has not ended: ${namesOf(log)}`);
   promised(log.filter(isTerminalEvent).length === 1, "I2", () => `${id} has ended more than once: ${namesOf(log)}`);
   let attempt = 0;
+  let yielded = 0;
   let isRunning = false;
   let failures = 0;
   let crashes = 0;
@@ -28,10 +30,13 @@ export function checkLog(id: string, log: readonly StoredEvent[], plan: CallPlan
     if (event.type === "started") {
       promised(!isRunning && event.attempt === attempt + 1, "I4", () => `${id} has a wrong attempt: ${namesOf(log)}`);
       attempt = event.attempt;
+      yielded = 0;
       isRunning = true;
     } else if ("attempt" in event) {
       promised(event.attempt === attempt, "I4", () => `${id} was written by another attempt than the last: ${namesOf(log)}`);
     }
+    // Each of the attempt's values, in its order, none of them twice.
+    if (event.type === "yielded") promised(isNumber(event.value, yielded++), "I5", () => `${id} was told wrongly: ${tellingOf(log)}`);
     promised(
       !isFailure(event) || plan.path === "refuse" || attempt <= plan.failing,
       "I11",
@@ -43,6 +48,8 @@ export function checkLog(id: string, log: readonly StoredEvent[], plan: CallPlan
       if (event.reason === "failed" || event.reason === "timed-out") failures += 1;
     }
   }
+  const isToldWhole = end.type !== "succeeded" || plan.path !== "streaming" || yielded === streamedTokens;
+  promised(isToldWhole, "I5", () => `${id} has succeeded, and not all was told: ${tellingOf(log)}`);
   promised(failures < attemptsByPolicy && crashes < mostCrashes, "I11", () => `${id} was retried too often: ${namesOf(log)}`);
   return end;
 }
@@ -51,6 +58,15 @@ export function checkLog(id: string, log: readonly StoredEvent[], plan: CallPlan
 function isFailure(event: CallEvent): boolean {
   if (event.type === "retrying") return event.reason === "failed";
   return event.type === "failed" && event.failure.code !== "POISON" && event.failure.code !== "TIMED_OUT";
+}
+
+/** Whether a number is what the ledger keeps, in its envelope. */
+function isNumber(value: string, number: number): boolean {
+  return /\d+$/.exec(value)?.[0] === String(number);
+}
+
+function tellingOf(log: readonly StoredEvent[]): string {
+  return log.map((event) => (event.type === "yielded" ? event.value : event.type)).join(", ");
 }
 
 function namesOf(log: readonly StoredEvent[]): string {

@@ -104,6 +104,7 @@ export function overLine(engine: Engine<null>, line: EngineLine): Engine<null> {
     vouch: (request) => line.carry("vouch", () => engine.vouch(request)),
     extend: (attempts, leaseMs) => line.carry("extend", () => engine.extend(attempts, leaseMs)),
     report: (attempt, progress) => line.carry("report", () => engine.report(attempt, progress)),
+    append: (attempt, yields) => line.carry("append", () => engine.append(attempt, yields)),
     settle: (attempt, settlement) => line.carry("settle", () => engine.settle(attempt, settlement)),
     // The port has a commit find out by itself what became of it, and its work is the application's: neither is repeated by a line.
     commit: (attempt, work) => line.carry("commit", () => engine.commit(attempt, work), { exactly: true }),

@@ -8,6 +8,9 @@ import type { CallPlan } from "./check-log.ts";
 import type { FaultyTransport } from "./faulty-transport.ts";
 import type { SystemTally } from "./system-tally.ts";
 
+/** Of any of the procedures: what one of them yields is a number. */
+type AnyHandle = Handle<string, unknown, number>;
+
 /** What clients tell the world of. */
 export interface ClientWitness {
   accepted(id: string, plan: CallPlan): void;
@@ -32,7 +35,7 @@ export class SimulatedClient {
   readonly #witness: ClientWitness;
   readonly #tally: SystemTally;
   readonly #over = new AbortController();
-  readonly #handles: Handle<string>[] = [];
+  readonly #handles: AnyHandle[] = [];
   /** What is under way, in words. */
   readonly #underWay = new Set<{ what: string }>();
 
@@ -95,11 +98,11 @@ export class SimulatedClient {
     this.#over.abort(new Error("The client is dead."));
   }
 
-  #anyHandle(random: Random): Handle<string> | undefined {
+  #anyHandle(random: Random): AnyHandle | undefined {
     return this.#handles.length === 0 ? undefined : this.#handles[Math.max(0, this.#handles.length - 1 - random.below(8))];
   }
 
-  async #follow(handle: Handle<string>): Promise<void> {
+  async #follow(handle: AnyHandle): Promise<void> {
     let last = 0;
     let wasExact = true;
     let end: CallEvent | null = null;

@@ -36,6 +36,7 @@ export function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marki
         attempt = attempt + 1,
         parked = false,
         progress = null,
+        yielded = 0,
         worker = ${mark.worker},
         started_at = coalesce(started_at, now()),
         due_at = now() + ${mark.leaseMs}::float8 * interval '1 millisecond',

@@ -14,10 +14,11 @@ import { ledger } from "./0001-ledger.ts";
 import { parent } from "./0002-parent.ts";
 import { aside } from "./0003-aside.ts";
 import { repeatsAndReplies } from "./0004-repeats-and-replies.ts";
+import { yielded } from "./0005-yielded.ts";
 import { inTransactionOf } from "../sessions/transaction.ts";
 
 /** Every migration, the first one first. */
-export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside, repeatsAndReplies];
+export const migrations: readonly ((schema: string) => string)[] = [ledger, parent, aside, repeatsAndReplies, yielded];
 
 /** The version of the ledger that this release writes. */
 const ledgerVersion = migrations.length;

@@ -3,7 +3,7 @@
  * and the output belong together.
  */
 import type { CallEventType, Failure, RetryingEvent } from "@raincheck/protocol";
-import type { EventPage, Reader, StoredEvent } from "../../call-record.ts";
+import { type EventPage, type Reader, type StoredEvent, eventPageBytes } from "../../call-record.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 
@@ -58,7 +58,12 @@ function readRows({ schema, control }: Ledger, requests: readonly EventsRequest[
     ) as item (request, id, after, principal)
     join ${sql(schema)}.call on call.id = item.id and (call.principal is null or call.principal = item.principal)
     left join lateral (
-      select * from ${sql(schema)}.event where event.call_id = call.id and event.seq > item.after order by event.seq limit ${pageEvents}
+      select * from (
+        select *, sum(octet_length(body)) over (order by seq rows between unbounded preceding and 1 preceding) as bytes_before
+        from (
+          select * from ${sql(schema)}.event where event.call_id = call.id and event.seq > item.after order by event.seq limit ${pageEvents}
+        ) as next
+      ) as counted where bytes_before is null or bytes_before < ${eventPageBytes}
     ) as event on true
     order by item.request, event.seq`,
   );
@@ -74,6 +79,8 @@ function toEvent(row: EventRow, seq: number): StoredEvent {
       return { ...numbered, type: "started", attempt };
     case "progress":
       return { ...numbered, type: "progress", attempt, value: row.body ?? "" };
+    case "yielded":
+      return { ...numbered, type: "yielded", attempt, value: row.body ?? "" };
     case "retrying":
       return {
         ...numbered,
