@@ -236,6 +236,14 @@ describe("start()", () => {
     }
   });
 
+  test("gives the same of a retry, and of a replay", async () => {
+    const { id } = await raincheck.start(appRouter.telling, undefined, { ctx: { user: null } });
+    const retried = await raincheck.retry(appRouter.telling, id, { ctx: { user: null } });
+    expectTypeOf(retried).toEqualTypeOf<CallHandle<{ told: number }, string>>();
+    const replayed = await raincheck.replay(appRouter.telling, id, { ctx: { user: null } });
+    expectTypeOf(replayed).toEqualTypeOf<CallHandle<{ told: number }, string>>();
+  });
+
   test("takes a generator whose output parser takes what it yields", () => {
     const strings = raincheck.deferrable(t.procedure).output((value: unknown) => value as AsyncIterable<string>);
     // @ts-expect-error -- a number is yielded

@@ -15,7 +15,12 @@ const t = initTRPC.create();
 const raincheck = initRaincheck.context<object>().create({ engine, principal: () => null });
 const report = raincheck.deferrable(t.procedure.input(z.number())).mutation(({ input }) => ({ rows: [input] }));
 const dated = raincheck.deferrable(t.procedure).query(() => ({ at: new Date() }));
+const telling = raincheck.deferrable(t.procedure).mutation(async function* () {
+  yield "a";
+  return { told: 1 };
+});
 const router = t.router({
+  telling,
   flights: t.router({ report, old: { dated } }),
   slow: lazy(async () => t.router({ report })),
   plain: t.procedure.query(() => 1),
@@ -38,6 +43,10 @@ test("a reply has the type of its procedure's output, by the path", () => {
     // Without a transformer, JSON may have made a text of it.
     "flights.old.dated": (reply) => {
       if (reply.state === "succeeded") expectTypeOf(reply.output).toEqualTypeOf<{ at: Date } | { at: string }>();
+    },
+    // What a generator returns; what it yields is in the events of its call.
+    telling: (reply) => {
+      expectTypeOf(reply).toEqualTypeOf<Reply<{ told: number }>>();
     },
     "slow.report": (reply) => {
       if (reply.state === "succeeded") expectTypeOf(reply.output).toEqualTypeOf<{ rows: number[] }>();

@@ -1,5 +1,5 @@
 /** Deferrable resolvers that are an `async function*`, in sync mode and in attempts. */
-import { limits } from "@raincheck/protocol";
+import { type CallEvent, FinalError, limits } from "@raincheck/protocol";
 import { createTRPCClient, httpBatchStreamLink } from "@trpc/client";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -111,6 +111,41 @@ describe("in an attempt", () => {
       t.router({ a: other.raincheck.deferrable(t.procedure).query(() => 1), calls: other.raincheck.calls(t.procedure) }),
     );
     expect(await plain.createCaller(ann).calls.start({ path: "a" })).not.toHaveProperty("streams");
+  });
+
+  test("a retry of it is told to stream too, and tells everything anew; a reply has what it returned", async () => {
+    const { raincheck, runtime } = testRaincheck();
+    const tokens = { left: 1 };
+    const tell = raincheck.deferrable(t.procedure).mutation(async function* () {
+      yield "a";
+      if (tokens.left === 1) throw new FinalError("no more tokens");
+      yield "b";
+      return { tokens: 2 };
+    });
+    const router = raincheck.bind(t.router({ tell, calls: raincheck.calls(t.procedure) }));
+    const heard: unknown[] = [];
+    raincheck.replies<typeof router>("bills", {
+      tell: (reply) => heard.push(reply.state === "succeeded" ? reply.output.tokens : reply.state),
+    });
+    const first = await raincheck.start(tell, undefined, { ctx: ann, reply: { queue: "bills" } });
+    await runNext(runtime);
+    tokens.left = 2;
+    const { calls } = router.createCaller(ann);
+    const retried = await calls.retry({ id: first.id });
+    expect(retried).toMatchObject({ created: true, streams: true });
+    const handle = await raincheck.retry(tell, first.id, { ctx: ann });
+    expect([handle.id, handle.created]).toEqual([retried.id, false]);
+    await runNext(runtime);
+    expect(await handle.result()).toEqual({ tokens: 2 });
+    const told = async (events: AsyncIterable<CallEvent>) => {
+      const values = [];
+      for await (const event of events) if (event.type === "yielded") values.push(event.value);
+      return values;
+    };
+    expect([await told(first.events()), await told(handle.events())]).toEqual([["a"], ["a", "b"]]);
+    expect(await calls.replay({ id: retried.id })).toMatchObject({ created: true, streams: true });
+    for (let replies = 0; replies < 2; replies += 1) await runNext(runtime, { queue: runtime.replyQueues()[0]! });
+    expect(heard).toEqual(["failed", 2]);
   });
 
   test("a commit is the last event, with the values before it", async () => {

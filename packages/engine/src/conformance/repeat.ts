@@ -179,6 +179,34 @@ export const repeatTheme = defineTheme("repeat", {
     }),
   },
 
+  "a repetition of a call that has yielded yields its own, from the first": {
+    async run(trial) {
+      const first = await trial.running();
+      await trial.engine.append(first, { after: 0, values: ["a", "b"] });
+      await trial.engine.settle(first, { type: "failed", failure });
+      const before = await trial.events(first.id);
+      const answer = await repeat(trial, first.id, retry);
+      const again = await trial.claimSoon();
+      expect(answer).toMatchObject({ id: again.id, created: true });
+      expect(await trial.engine.append(again, { after: 0, values: ["a"] })).toBe("settled");
+      expect(await trial.engine.append(first, { after: 2, values: ["c"] })).toBe("stale");
+      await trial.engine.settle(again, { type: "succeeded", output: "1" });
+      expect(await trial.history(again.id)).toEqual(["queued", "started", "yielded", "succeeded"]);
+      expect((await trial.events(again.id))[2]).toMatchObject({ type: "yielded", attempt: 1, value: "a" });
+      expect(await trial.events(first.id)).toEqual(before);
+    },
+    twin: engineThat("takes what a repetition yields for written", (engine) => {
+      const repeated = new Set<CallId>();
+      return {
+        repeat: (id, reader, given) => {
+          repeated.add(given.id);
+          return engine.repeat(id, reader, given);
+        },
+        append: (attempt, yields) => (repeated.has(attempt.id) ? Promise.resolve("settled") : engine.append(attempt, yields)),
+      };
+    }),
+  },
+
   "a repetition has the limits that it is given, and not those of the call": {
     async run(trial) {
       const id = await trial.accept({ deadlineMs: 1, retentionMs: 3_600_000 });

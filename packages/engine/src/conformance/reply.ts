@@ -84,6 +84,20 @@ export const replyTheme = defineTheme("reply", {
     twin: tellsNobody,
   },
 
+  "the reply of a call that has yielded says what it resulted in, once": {
+    async run(trial) {
+      const attempt = await running(trial);
+      await trial.engine.append(attempt, { after: 0, values: ["1", "2"] });
+      expect(await repliesNow(trial)).toEqual([]);
+      await trial.engine.commit(attempt, async () => ({ value: 1, output: "3" }));
+      expect((await replyOf(trial, attempt.id)).told).toMatchObject({ state: "succeeded", attempt: 1, output: "3" });
+      expect(await trial.engine.append(attempt, { after: 2, values: ["4"] })).toBe("stale");
+      expect(await repliesNow(trial)).toEqual([]);
+      expect(await trial.history(attempt.id)).toEqual(["queued", "started", "yielded", "yielded", "succeeded"]);
+    },
+    twin: tellsNobody,
+  },
+
   "a call without a reply queue tells nobody, and an attempt that does not end it tells nothing": {
     async run(trial) {
       const silent = await trial.running();

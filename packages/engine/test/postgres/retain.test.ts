@@ -4,7 +4,7 @@ import { newCall } from "../new-call.ts";
 import { ledgerFixture } from "./ledger-fixture.ts";
 import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";
 
-test("calls with many events are deleted by and by, so that no statement takes too long", async () => {
+test("calls with many events are deleted by and by, so that no statement takes too long, and none that is still to be told of", async () => {
   await using fixture = await ledgerFixture();
   await using without = await ledgerWithoutKeeper(fixture);
   const { sql, schema } = fixture;
@@ -24,6 +24,11 @@ test("calls with many events are deleted by and by, so that no statement takes t
     return row;
   };
   expect(await left()).toEqual({ calls: 3, events: 45_000 });
+  await sql`update ${sql(schema)}.call set reply_due = true`;
+  await deleteRetained(without.ledger);
+  // A reply is still to be written of each.
+  expect(await left()).toEqual({ calls: 3, events: 45_000 });
+  await sql`update ${sql(schema)}.call set reply_due = false`;
   await deleteRetained(without.ledger);
   expect(await left()).toEqual({ calls: 1, events: 15_000 });
   await deleteRetained(without.ledger);
