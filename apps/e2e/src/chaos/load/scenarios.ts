@@ -21,7 +21,7 @@ export interface Scenario {
 }
 
 /** How often which of them is done; calls that poison a worker are the nemesis's. */
-const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8, overtaken: 6 };
+const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8, overtaken: 14 };
 
 /** The next thing to do. */
 export function nextScenario(random: Random): Scenario {
