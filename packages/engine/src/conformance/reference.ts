@@ -164,7 +164,8 @@ async function play(engine: Engine, commands: readonly Command[], cast: Cast): P
         return engine.cancel(cast.ids[accepted - 1 - one.call] ?? cast.ids[0] ?? "", reader, one.reason);
       case "repeat": {
         const of = cast.ids[accepted - 1 - one.call] ?? cast.ids[0] ?? "";
-        const { id, queue, retentionMs } = cast.newCall({ ...(cast.ids[accepted] === undefined ? {} : { id: cast.ids[accepted] }) });
+        const next = cast.ids[accepted];
+        const { id, queue, retentionMs } = cast.newCall(next === undefined ? {} : { id: next });
         accepted += 1;
         const limits = { priority: 0, concurrency: null, startByMs: null, deadlineMs: null, retentionMs };
         return engine.repeat(of, reader, { id, by: one.by, queue, ...limits });
