@@ -83,7 +83,7 @@ describe("connections that go silent without being closed", () => {
   const clients = 50;
 
   it("are let go by the server after maxDurationMs over SSE, and the living go on where they were", async () => {
-    await using app = await runApplication({ sse: { maxDurationMs: 500 } });
+    await using app = await runApplication({ sse: { maxDurationMs: 3_000 } });
     await using proxy = await openBadProxy(app.port, {});
     const handle = await createDeferClient(app.client("HTTP and SSE", app.port)).make();
     const leaving = new AbortController();
