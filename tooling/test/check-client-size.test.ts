@@ -33,7 +33,7 @@ it.for([
   [
     "too much",
     `export const a = "${Array.from({ length: 40_000 }, (_, i) => (((i * i * 7_919 + i * 104_729) % 65_521) % 16).toString(16)).join("")}";`,
-    "more than 8192",
+    `more than ${budgets["index.ts"]}`,
   ],
 ] as const)("refuses %s", async ([, code, says]) => {
   const { problems } = await measure(code);
