@@ -5,7 +5,8 @@ import { engine, environment, raincheck } from "./raincheck.ts";
 
 const worker = await runWorker({
   raincheck,
-  concurrency: 12,
+  // Of three workers one may be dead, and still nobody waits for a slot: what is measured is the way back, not the queue.
+  concurrency: 64,
   shutdownGrace: "2 seconds",
   lease: `${environment.leaseMs} millis`,
   name: environment.name,
