@@ -9,6 +9,8 @@ export interface ChaosEnvironment {
   /** Writes the process's history. */
   readonly note: Historian;
   readonly leaseMs: number;
+  /** Attempts at once in each worker. */
+  readonly concurrency: number;
   /** `false`: no notifications, everything is found by the poll. */
   readonly listen: boolean;
 }
@@ -26,6 +28,7 @@ export function chaosEnvironment(variables: NodeJS.ProcessEnv): ChaosEnvironment
     name,
     note: openHistory(read("CHAOS_HISTORY"), name),
     leaseMs: Number(read("CHAOS_LEASE_MS")),
+    concurrency: Number(read("CHAOS_CONCURRENCY")),
     listen: read("CHAOS_LISTEN") === "true",
   };
 }
@@ -37,6 +40,7 @@ export function environmentOf(given: Omit<ChaosEnvironment, "note"> & { readonly
     CHAOS_NAME: given.name,
     CHAOS_HISTORY: given.historyDirectory,
     CHAOS_LEASE_MS: String(given.leaseMs),
+    CHAOS_CONCURRENCY: String(given.concurrency),
     CHAOS_LISTEN: String(given.listen),
   };
 }

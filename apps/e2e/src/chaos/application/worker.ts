@@ -5,8 +5,7 @@ import { engine, environment, raincheck } from "./raincheck.ts";
 
 const worker = await runWorker({
   raincheck,
-  // Of three workers one may be dead, and still nobody waits for a slot: what is measured is the way back, not the queue.
-  concurrency: 64,
+  concurrency: environment.concurrency,
   shutdownGrace: "2 seconds",
   lease: `${environment.leaseMs} millis`,
   name: environment.name,

@@ -47,6 +47,8 @@ export interface SweepReport {
 }
 
 const workers = 2;
+/** Fewer than half of a scenario's calls: each worker has some. */
+const concurrency = 12;
 const callsOfScenario = 50;
 const stoppedMs = 6_000;
 const longMs = 1_500;
@@ -57,7 +59,7 @@ const scenarioMs = 40_000;
 export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   const { strikes, seed, leaseMs, log, signal } = options;
   const preload = [new URL("preload.ts", import.meta.url).href];
-  await using system = await startSystem({ workers, leaseMs, listen: true, preload, env: {}, anyMayBeKilled: true });
+  await using system = await startSystem({ workers, concurrency, leaseMs, listen: true, preload, env: {}, anyMayBeKilled: true });
   const random = randomOf(seed).fork("sweep");
   const stage = setStage({ url: `http://127.0.0.1:${system.clients.port}`, note: system.note, random, signal });
   const swept: SweptPoint[] = [];

@@ -32,6 +32,8 @@ export interface System extends AsyncDisposable {
 export interface SystemOptions {
   readonly workers: number;
   readonly leaseMs: number;
+  /** Attempts at once in each worker. */
+  readonly concurrency: number;
   readonly listen: boolean;
   /** Modules that every process loads before its program: mutations, failpoints. */
   readonly preload: readonly string[];
@@ -61,7 +63,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     const database = opening.use(await openLink({ name, target: server.port, onReconnect: reconnected(name) }));
     const url = new URL(server.url);
     url.port = String(database.port);
-    const { leaseMs, listen } = options;
+    const { leaseMs, concurrency, listen } = options;
     const child = startChild({
       name,
       file: new URL(`../application/${file}`, import.meta.url),
@@ -69,7 +71,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       env: {
         NODE_COMPILE_CACHE: join(historyDirectory, "compiled"),
         ...options.env,
-        ...environmentOf({ databaseUrl: url.href, name, leaseMs, listen, historyDirectory }),
+        ...environmentOf({ databaseUrl: url.href, name, leaseMs, concurrency, listen, historyDirectory }),
       },
       preload: options.preload,
       note,
