@@ -23,7 +23,7 @@ export const failpoints: readonly Failpoint[] = [
   { name: "resolver, at its end", file: "apps/e2e/src/chaos/application/raincheck.ts", before: 'note({ kind: "resolver-ended"' },
   { name: "commit, after the application's writes", file: `${postgres}/settling/commit.ts`, before: "const [settled] = await settleRows(" },
   { name: "commit, before its commit", file: `${postgres}/settling/commit.ts`, before: "done.push({ ...result," },
-  { name: "commit, after its commit", file: `${postgres}/settling/commit.ts`, before: "ledger.wakes.changed([attempt.id]);" },
+  { name: "commit, after its commit", file: `${postgres}/settling/commit.ts`, before: "tellEnds(ledger, [done[0]!.settled]);" },
   { name: "settle, after its commit", file: `${postgres}/settling/settle.ts`, before: "const ids = new Set(settled.map(" },
   { name: "deliver, before an event", file: "packages/server/src/follow-calls.ts", before: "if (!known) yield { id: call.id, event };" },
   {
@@ -31,7 +31,7 @@ export const failpoints: readonly Failpoint[] = [
     file: "packages/server/src/follow-calls.ts",
     before: "if (hasMore(page, call)) change(call);",
   },
-  { name: "cancel, after its commit", file: `${postgres}/cancelling/cancel.ts`, before: "ledger.wakes.changed([target.id]);" },
+  { name: "cancel, after its commit", file: `${postgres}/cancelling/cancel.ts`, before: "tellEnds(ledger, [cancelled]);" },
   {
     name: "reap, before its commit",
     file: `${postgres}/keeping/reap.ts`,

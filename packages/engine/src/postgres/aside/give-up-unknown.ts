@@ -1,16 +1,17 @@
 import type { Ledger } from "../ledger.ts";
-import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
+import { endOf, replies } from "../replying/reply-rows.ts";
 import { inTransaction } from "../sessions/transaction.ts";
+import { type EndedRow, tellEnds } from "../settling/tell-ends.ts";
 
 /** Calls given up in one pass. */
 const passCalls = 500;
 
 /** Ends the calls for which no worker with their procedure has come in time. */
 export async function giveUpUnknown(ledger: Ledger): Promise<void> {
-  const { schema, control, wakes, gate } = ledger;
+  const { schema, control } = ledger;
   const rows = await inTransaction(
     control,
-    (sql) => sql<(RepliedRow & { id: string; limited_path: string | null })[]>`
+    (sql) => sql<EndedRow[]>`
     with due as (
       select id from ${sql(schema)}.call
       where state = 'queued' and aside_attempt = attempt and aside_until <= now()
@@ -35,7 +36,5 @@ export async function giveUpUnknown(ledger: Ledger): Promise<void> {
     ), ${replies(schema, sql, "given_up")}
     select id, limited_path, path, reply_queue from given_up`,
   );
-  wakes.changed(rows.map(({ id }) => id));
-  wakeReplies(ledger, rows);
-  void gate.open(rows.map((row) => row.limited_path));
+  tellEnds(ledger, rows);
 }

@@ -1,14 +1,12 @@
 import type { PendingQuery, Row } from "postgres";
-import { type RepliedRow, endOf, replies } from "../replying/reply-rows.ts";
+import { endOf, replies } from "../replying/reply-rows.ts";
 import type { Executor } from "../sessions/transaction.ts";
+import type { EndedRow } from "../settling/tell-ends.ts";
 
 /** A call that a statement has cancelled. */
-export interface CancelledRow extends RepliedRow {
-  readonly id: string;
+export interface CancelledRow extends EndedRow {
   /** Whether its children, if it has any, are to be cancelled too. */
   readonly cancelling: boolean;
-  /** `null`: the call is not limited. */
-  readonly limited_path: string | null;
 }
 
 /**

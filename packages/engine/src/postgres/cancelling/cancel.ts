@@ -4,16 +4,14 @@ import type { Cancellation } from "../../cancellation.ts";
 import { type CancelledRow, cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
 import { passOnCancels } from "./pass-on-cancels.ts";
-import { wakeReplies } from "../replying/reply-rows.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
+import { tellEnds } from "../settling/tell-ends.ts";
 
 /** See `Engine.cancel`. Its delivery, if one waits, is dropped when it is taken. */
 export async function cancel(ledger: Ledger, target: { id: CallId; reader: Reader }, reason: string | null): Promise<Cancellation | null> {
   const [cancelled] = await whileAvailable("cancel", () => cancelOne(ledger, target, reason));
   if (cancelled !== undefined) {
-    ledger.wakes.changed([target.id]);
-    wakeReplies(ledger, [cancelled]);
-    void ledger.gate.open([cancelled.limited_path]);
+    tellEnds(ledger, [cancelled]);
     // What fails here is left to the keeper: the call itself is cancelled.
     if (cancelled.cancelling) await passOnCancels(ledger).catch(() => undefined);
     return { cancelled: true, state: "cancelled" };

@@ -13,8 +13,8 @@ import type { PendingQuery, Row } from "postgres";
 import { parentCancelled } from "../../cancellation.ts";
 import { cancelRows } from "./cancel-rows.ts";
 import type { Ledger } from "../ledger.ts";
-import { wakeReplies } from "../replying/reply-rows.ts";
 import type { Executor } from "../sessions/transaction.ts";
+import { tellEnds } from "../settling/tell-ends.ts";
 
 /** Calls cancelled, and marks taken back, in one statement. */
 const batchCalls = 500;
@@ -29,7 +29,7 @@ export async function passOnCancels(ledger: Ledger): Promise<void> {
 }
 
 async function cancelBatch(ledger: Ledger): Promise<number> {
-  const { schema, control, wakes, gate } = ledger;
+  const { schema, control } = ledger;
   const rows = await control.use((sql) =>
     cancelRows(
       schema,
@@ -43,9 +43,7 @@ async function cancelBatch(ledger: Ledger): Promise<number> {
       limit ${batchCalls}`,
     ),
   );
-  wakes.changed(rows.map(({ id }) => id));
-  wakeReplies(ledger, rows);
-  void gate.open(rows.map((row) => row.limited_path));
+  tellEnds(ledger, rows);
   return rows.length;
 }
 

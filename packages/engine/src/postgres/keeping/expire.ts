@@ -1,6 +1,7 @@
 import type { Failure } from "@raincheck/protocol";
 import type { Ledger } from "../ledger.ts";
-import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
+import { endOf, replies } from "../replying/reply-rows.ts";
+import { type EndedRow, tellEnds } from "../settling/tell-ends.ts";
 
 /** Calls expired in one pass. */
 const passCalls = 500;
@@ -10,9 +11,9 @@ const deadlinePassed: Failure = { code: "DEADLINE_PASSED", message: "The call ex
 
 /** Ends the calls whose time has run out, queued or running. A running attempt learns of it at its next extension. */
 export async function expireDue(ledger: Ledger): Promise<void> {
-  const { schema, control, wakes, gate } = ledger;
+  const { schema, control } = ledger;
   const rows = await control.use(
-    (sql) => sql<(RepliedRow & { id: string; limited_path: string | null })[]>`
+    (sql) => sql<EndedRow[]>`
     with due as (
       select id from ${sql(schema)}.call where expires_at <= now() order by expires_at limit ${passCalls} for update skip locked
     ), expired as (
@@ -34,7 +35,5 @@ export async function expireDue(ledger: Ledger): Promise<void> {
     ), ${replies(schema, sql, "expired")}
     select id, limited_path, path, reply_queue from expired`,
   );
-  wakes.changed(rows.map(({ id }) => id));
-  wakeReplies(ledger, rows);
-  void gate.open(rows.map((row) => row.limited_path));
+  tellEnds(ledger, rows);
 }

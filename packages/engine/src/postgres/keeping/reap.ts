@@ -1,7 +1,8 @@
 import { type Failure, limits } from "@raincheck/protocol";
 import type { Ledger } from "../ledger.ts";
-import { type RepliedRow, endOf, replies, wakeReplies } from "../replying/reply-rows.ts";
+import { endOf, replies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction } from "../sessions/transaction.ts";
+import { type EndedRow, tellEnds } from "../settling/tell-ends.ts";
 
 /** Calls taken back in one pass. */
 const passCalls = 500;
@@ -11,13 +12,10 @@ const poison: Failure = {
   message: `The call was given up: ${limits.crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`,
 };
 
-interface ReapedRow extends RepliedRow {
-  readonly id: string;
+interface ReapedRow extends EndedRow {
   readonly queue: string;
   readonly priority: number;
   readonly state: "queued" | "failed";
-  /** `null`: the call is not limited. */
-  readonly limited_path: string | null;
 }
 
 /**
@@ -31,9 +29,7 @@ export async function reapLost(ledger: Ledger): Promise<void> {
     if (back.length > 0) await ledger.delivery.send(executorOf(transaction), back);
     return rows;
   });
-  ledger.wakes.changed(reaped.map(({ id }) => id));
-  wakeReplies(ledger, reaped);
-  void ledger.gate.open(reaped.map((row) => row.limited_path));
+  tellEnds(ledger, reaped);
   const back = reaped.filter(({ state }) => state === "queued");
   for (const queue of new Set(back.map((row) => row.queue))) ledger.wakes.runnable(queue, 0);
 }

@@ -10,11 +10,11 @@ import type { AttemptRef } from "../../attempt.ts";
 import type { Payload } from "../../payload.ts";
 import { inApplication } from "./application.ts";
 import type { Ledger } from "../ledger.ts";
-import { wakeReplies } from "../replying/reply-rows.ts";
 import { controlLimits, setLimits } from "../sessions/session-limits.ts";
 import { type SettledRow, settledBefore, settleRows } from "./settle.ts";
 import { goAhead, isMarked, markTransaction, rolledBack } from "../sessions/transaction.ts";
 import { isAborted, isOfTheWork, isUnavailable, whileAvailable } from "../sessions/unavailable.ts";
+import { tellEnds } from "./tell-ends.ts";
 
 /** See `Engine.commit`. */
 export async function commit<TValue>(
@@ -44,9 +44,7 @@ export async function commit<TValue>(
     if (!isUnavailable(error) || (thrown.includes(error) && isOfTheWork(error))) throw error;
     if (done.length === 0 || !(await hasCommitted(ledger, attempt, done[0]!.output))) throw new EngineUnavailable("commit", error);
   }
-  ledger.wakes.changed([attempt.id]);
-  wakeReplies(ledger, [done[0]!.settled]);
-  void ledger.gate.open([done[0]!.settled.limited_path]);
+  tellEnds(ledger, [done[0]!.settled]);
   return done[0]!.value;
 }
 

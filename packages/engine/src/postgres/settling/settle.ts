@@ -10,9 +10,10 @@ import type { AttemptRef, SettleResult, Settlement } from "../../attempt.ts";
 import { takenReplyKeptMs } from "../../reply.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
-import { type RepliedRow, endOf, isReply, replies, wakeReplies } from "../replying/reply-rows.ts";
+import { endOf, isReply, replies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
+import { type EndedRow, tellEnds } from "./tell-ends.ts";
 
 /** One attempt and how it ends. */
 export interface Settling {
@@ -21,12 +22,9 @@ export interface Settling {
 }
 
 /** A call whose attempt a statement has ended. */
-export interface SettledRow extends RepliedRow {
-  readonly id: string;
+export interface SettledRow extends EndedRow {
   readonly queue: string;
   readonly priority: number;
-  /** `null`: the call is not limited. */
-  readonly limited_path: string | null;
 }
 
 /** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
@@ -52,9 +50,7 @@ export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]
   const refused = settlings.filter((settling) => !written.has(settling));
   const before =
     refused.length === 0 ? [] : await whileAvailable("settle", () => ledger.control.use((sql) => settledBefore(ledger, sql, refused)));
-  ledger.wakes.changed([...ids]);
-  wakeReplies(ledger, settled);
-  void ledger.gate.open(settled.map((row) => row.limited_path));
+  tellEnds(ledger, settled);
   const unknown = new Set(first.flatMap(({ attempt, settlement }) => (settlement.type === "unknown" ? [attempt.id] : [])));
   noteAside(
     ledger,
