@@ -6,7 +6,7 @@ import { z } from "zod";
 import { claimNext, quietly, runNext } from "../test/support/attempt-driver.ts";
 import { type TestContext, ann, annAsync, authed, rejection, t, testRaincheck } from "../test/support/harness.ts";
 import type { CallHandle } from "./call-handle.ts";
-import type { InProcessStartOptions } from "./init.ts";
+import type { InProcessStartOptions } from "./raincheck.ts";
 
 interface Accepted {
   readonly call: NewCall;

@@ -1,11 +1,5 @@
-export {
-  type ContextOf,
-  type InProcessStartOptions,
-  type KeptOutput,
-  type Raincheck,
-  type RaincheckCreator,
-  initRaincheck,
-} from "./init.ts";
+export { type ContextOf, type RaincheckCreator, initRaincheck } from "./init.ts";
+export type { InProcessStartOptions, KeptOutput, Raincheck } from "./raincheck.ts";
 export type { AnyTransformer, RaincheckOptions, RestoredCall } from "./raincheck-options.ts";
 export type { Log, LogEntry } from "./log.ts";
 export type { CallContext } from "./call-context.ts";

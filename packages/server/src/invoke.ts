@@ -7,7 +7,7 @@ import { attemptKey, scopeKey, withProperties } from "./carried-in-context.ts";
 import { InvocationRefused } from "./invocation-refused.ts";
 import { contextCodec } from "./payload-codec.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
-import { invokeReply } from "./reply-queue.ts";
+import { invokeReply } from "./invoke-reply.ts";
 import type { InvokeOptions, Invoked } from "./runtime.ts";
 import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";

@@ -148,7 +148,7 @@ describe("raincheck.replies()", () => {
     expect(() => raincheck.replies("a", null as never)).toThrow("Invalid handlers");
     expect(() => raincheck.replies("a", { book: "nothing" as never })).toThrow('Invalid handlers["book"]');
     expect(() => raincheck.replies("a", {}, { retry: { attempts: 0 } })).toThrow("attempts");
-    expect(() => raincheck.replies("a", {}, { queue: "b" } as never)).toThrow("Invalid options.queue");
+    expect(() => raincheck.replies("a", {}, { queue: "b" } as never)).toThrow("Unknown option options.queue");
     raincheck.replies("a", {});
     expect(() => raincheck.replies("a", {})).toThrow("Put all handlers of a queue into one.");
   });

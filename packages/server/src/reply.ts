@@ -2,7 +2,7 @@
 import type { CallId, DeferrableBrand, Failure, PolicyOptions, ResultOf } from "@raincheck/protocol";
 import type { AnyTRPCProcedure, AnyTRPCRouter, TRPCRouterRecord, inferProcedureOutput } from "@trpc/server";
 
-import type { KeptOutput } from "./init.ts";
+import type { KeptOutput } from "./raincheck.ts";
 
 interface Ended {
   /** The id of the call that ended: what `raincheck.start()` gave. */
