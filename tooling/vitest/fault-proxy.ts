@@ -1,7 +1,8 @@
 /**
  * A TCP proxy in front of Postgres that can lose what the server says: for faults that a client cannot see coming.
  */
-import { type AddressInfo, type Server, type Socket, connect, createServer } from "node:net";
+import type { Socket } from "node:net";
+import { openRelay, throughRelay } from "./tcp-relay.ts";
 
 /** A running proxy. Disposing cuts its connections and closes it. */
 export interface FaultProxy extends AsyncDisposable {
@@ -39,70 +40,48 @@ interface Trap {
 
 /** Starts a proxy in front of the database at `url`. */
 export async function faultProxy(url: string): Promise<FaultProxy> {
-  const target = new URL(url);
-  const sockets = new Set<Socket>();
+  const { port, hostname } = new URL(url);
   const silenced = new Set<Socket>();
   const traps: Trap[] = [];
   const startUps: ReadonlyMap<string, string>[] = [];
   const spoilers: { statement: Buffer; spoilt: () => void }[] = [];
-  let connections = 0;
   let blackhole = false;
 
-  const server = createServer((client) => {
-    connections += 1;
-    const upstream = connect(Number(target.port), target.hostname);
-    let lost: Trap | null = null;
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        silenced.delete(socket);
-        client.destroy();
-        upstream.destroy();
+  const relay = await openRelay({
+    target: { host: hostname, port: Number(port) },
+    join({ client, upstream }) {
+      let lost: Trap | null = null;
+      client.once("data", (bytes) => startUps.push(startUpParameters(bytes)));
+      client.on("data", (bytes) => {
+        if (blackhole || silenced.has(client)) return;
+        const index = traps.findIndex(({ statement }) => bytes.includes(statement));
+        if (index >= 0) lost = traps.splice(index, 1)[0]!;
+        const spoiler = spoilers.findIndex(({ statement }) => bytes.includes(statement));
+        if (spoiler >= 0) {
+          const { statement, spoilt } = spoilers.splice(spoiler, 1)[0]!;
+          bytes.fill("?", bytes.indexOf(statement), bytes.indexOf(statement) + statement.length);
+          spoilt();
+        }
+        upstream.write(bytes);
       });
-    }
-    client.once("data", (bytes) => startUps.push(startUpParameters(bytes)));
-    client.on("data", (bytes) => {
-      if (blackhole || silenced.has(client)) return;
-      const index = traps.findIndex(({ statement }) => bytes.includes(statement));
-      if (index >= 0) lost = traps.splice(index, 1)[0]!;
-      const spoiler = spoilers.findIndex(({ statement }) => bytes.includes(statement));
-      if (spoiler >= 0) {
-        const { statement, spoilt } = spoilers.splice(spoiler, 1)[0]!;
-        bytes.fill("?", bytes.indexOf(statement), bytes.indexOf(statement) + statement.length);
-        spoilt();
-      }
-      upstream.write(bytes);
-    });
-    upstream.on("data", (bytes) => {
-      if (blackhole || silenced.has(client)) return;
-      if (lost === null) return void client.write(bytes);
-      if (lost.how === "reset") client.resetAndDestroy();
-      else client.destroy();
-      lost.sprung();
-    });
+      upstream.on("data", (bytes) => {
+        if (blackhole || silenced.has(client)) return;
+        if (lost === null) return void client.write(bytes);
+        if (lost.how === "reset") client.resetAndDestroy();
+        else client.destroy();
+        lost.sprung();
+      });
+    },
   });
-  await listen(server, 0);
-  const { port } = server.address() as AddressInfo;
-
-  const own = new URL(url);
-  own.port = String(port);
-  own.hostname = "127.0.0.1";
-  async function stop(): Promise<void> {
-    const closed = new Promise((resolve) => server.close(resolve));
-    for (const socket of sockets) socket.destroy();
-    await closed;
-  }
 
   return {
-    url: own.href,
+    url: throughRelay(url, relay),
     get connections() {
-      return connections;
+      return relay.connections;
     },
     loseAnswerTo: (statement, how = "close") => new Promise((sprung) => traps.push({ statement: Buffer.from(statement), how, sprung })),
     spoil: (statement) => new Promise((spoilt) => spoilers.push({ statement: Buffer.from(statement), spoilt })),
-    cutAll: () => sockets.forEach((socket) => socket.destroy()),
+    cutAll: relay.cutAll,
     get blackhole() {
       return blackhole;
     },
@@ -110,10 +89,10 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
       blackhole = lost;
     },
     startUps,
-    silenceAll: () => sockets.forEach((socket) => silenced.add(socket)),
-    stop,
-    restart: () => listen(server, port),
-    [Symbol.asyncDispose]: stop,
+    silenceAll: () => relay.sockets.forEach((socket) => silenced.add(socket)),
+    stop: relay.stop,
+    restart: relay.restart,
+    [Symbol.asyncDispose]: relay.stop,
   };
 }
 
@@ -121,11 +100,4 @@ export async function faultProxy(url: string): Promise<FaultProxy> {
 function startUpParameters(bytes: Buffer): ReadonlyMap<string, string> {
   const words = bytes.subarray(8).toString("utf8").split("\0");
   return new Map(words.flatMap((word, index) => (index % 2 === 0 && word !== "" ? [[word, words[index + 1] ?? ""] as const] : [])));
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((listening, failed) => {
-    server.once("error", failed);
-    server.listen(port, "127.0.0.1", listening);
-  });
 }

@@ -16,6 +16,8 @@ export interface CallRecord {
   readonly parent: CallId | null;
   /** The call that it repeats, if the reader is its principal. That may be kept no more. */
   readonly repeats: CallId | null;
+  /** The call whose end it tells, if it is a reply; it has its reply queue's principal. That may be kept no more. */
+  readonly tells: CallId | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;
@@ -38,6 +40,8 @@ export type StoredEvent = CallEvent<Payload, Payload, Payload>;
 export interface ListQuery {
   readonly path: string | null;
   readonly state: CallState | null;
+  /** Replies that tell of this call. Default: any call. */
+  readonly tells?: CallId | undefined;
   /** The cursor of the page before; `null`: from the newest. */
   readonly cursor: string | null;
   readonly limit: number;

@@ -31,8 +31,8 @@ export interface NewCall {
   readonly startedBy: AttemptRef | null;
   /** `false`: the call of `startedBy` is its parent, whose deadline it does not outlive, and whose cancel ends it. */
   readonly detached: boolean;
-  /** The reply queue to which its end is told, in the step that ends it; see `reply.ts`. Its repetitions tell theirs too. `null`: none. */
-  readonly reply: string | null;
+  /** The queues of the replies that tell its end, made in the step that ends it; see `reply.ts`. Its repetitions tell theirs too. */
+  readonly replyQueues: readonly string[];
 }
 
 /** What `Engine.accept` answers. */

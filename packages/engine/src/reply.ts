@@ -28,9 +28,14 @@ export interface StoredReply {
   readonly cancelReason: string | null;
 }
 
-/** Where the replies of a queue are, in the terms of calls. */
+/**
+ * What takes replies: the application's own consumers, or what posts them to a webhook's endpoint.
+ */
+export type ReplyKind = "reply" | "webhook";
+
+/** Where the replies of a name are, in the terms of calls. */
 export interface ReplyPlace {
-  /** What a worker claims. */
+  /** What a worker claims, and what a call names that tells its end there. */
   readonly queue: string;
   /** Whose calls they are. */
   readonly principal: string;
@@ -38,28 +43,37 @@ export interface ReplyPlace {
   readonly pathPrefix: string;
 }
 
-const ownerPrefix = "~reply/";
+/** The place of the replies of a reply queue, or of a webhook's endpoint. Of queues as applications name them none has a `/`. */
+export function replyPlace(name: string, kind: ReplyKind = "reply"): ReplyPlace {
+  return placeOfQueue(`${kind}/${name}`);
+}
 
-/** The place of a reply queue's replies. Of queues as applications name them none has a `/`. */
-export function replyPlace(queue: string): ReplyPlace {
-  return { queue: `reply/${queue}`, principal: `${ownerPrefix}${queue}`, pathPrefix: `${ownerPrefix}${queue}/` };
+/** The place of the replies that are claimed from a queue. */
+export function placeOfQueue(queue: string): ReplyPlace {
+  return { queue, principal: `~${queue}`, pathPrefix: `~${queue}/` };
 }
 
 /**
  * A reply that was taken is kept for so long at most, in milliseconds: nobody asks for it but its own worker, after a lost answer. One that was
- * given up is kept for as long as the call that it tells of.
+ * given up is kept for as long as the call that it tells of, and so is what was posted to a webhook's endpoint, because there is no other log of
+ * it, and it may be posted again.
  */
 export const takenReplyKeptMs = 600_000;
 
-/** Whether a principal, or a path, is one of replies. */
-export function isOfReplies(name: string): boolean {
-  return name.startsWith(ownerPrefix);
+/** What the paths of replies begin with that are kept no longer than {@link takenReplyKeptMs} once they are taken. */
+export const soonForgottenPrefix = replyPlace("").principal;
+
+const replyPathPattern = /^~(reply|webhook)\/([^/]*)\/(.*)$/s;
+
+/** Whether a principal is one of replies. */
+export function isOfReplies(principal: string): boolean {
+  return replyPathPattern.test(`${principal}/`);
 }
 
-/** The reply queue, and the path of the call that ended, of a reply's path; `null`: it is no reply's. */
-export function parseReplyPath(path: string): { readonly queue: string; readonly path: string } | null {
-  const slash = isOfReplies(path) ? path.indexOf("/", ownerPrefix.length) : -1;
-  return slash === -1 ? null : { queue: path.slice(ownerPrefix.length, slash), path: path.slice(slash + 1) };
+/** What takes it, and the path of the call that ended, of a reply's path; `null`: it is no reply's. */
+export function parseReplyPath(path: string): { readonly kind: ReplyKind; readonly name: string; readonly path: string } | null {
+  const [, kind, name, ended] = replyPathPattern.exec(path) ?? [];
+  return kind === undefined ? null : { kind: kind as ReplyKind, name: name!, path: ended! };
 }
 
 /** Reads the input of a reply. */

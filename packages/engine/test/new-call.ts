@@ -20,7 +20,7 @@ export function newCall(given: Partial<NewCall> = {}): NewCall {
     retentionMs: 3_600_000,
     startedBy: null,
     detached: false,
-    reply: null,
+    replyQueues: [],
     ...given,
   };
 }

@@ -22,8 +22,8 @@ export interface CallToAccept {
   readonly options: StartOptions;
   /** The caller's own open transaction; `undefined`: that of the commit within which it is started, if there is one. */
   readonly transaction: unknown;
-  /** The reply queue to which its end is told; `null`: none. */
-  readonly reply: string | null;
+  /** The reply queues to which its end is told. */
+  readonly replyQueues: readonly string[];
 }
 
 /** A call that was accepted, and who may follow it. */
@@ -43,7 +43,7 @@ export interface AcceptedCall {
  */
 export async function acceptCall(
   core: RaincheckCore,
-  { policy, raw, streams, options, transaction, reply }: CallToAccept,
+  { policy, raw, streams, options, transaction, replyQueues }: CallToAccept,
 ): Promise<AcceptedCall> {
   const { codecs } = core.bound();
   const reader = readerOf(core, raw.ctx);
@@ -68,7 +68,7 @@ export async function acceptCall(
       context: captured,
       concurrency: policy.concurrency,
       retentionMs: policy.retentionMs,
-      reply,
+      replyQueues,
       startedBy: starter === null ? null : { id: starter.id, attempt: starter.attempt },
       ...resolved,
       idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,

@@ -133,7 +133,7 @@ export function callsProcedures<TMeta, TErrorShape>(
   const procedures: CallsProcedures<TMeta, TErrorShape> = {
     start: builder.input(parseStartRequest).mutation(async ({ ctx, input, signal }) => {
       const { path, options = {} } = input;
-      const { call } = await startCall(core, { path, input: input.input, options, ctx, signal, transaction: undefined, reply: null });
+      const { call } = await startCall(core, { path, input: input.input, options, ctx, signal, transaction: undefined, replyQueues: [] });
       // A copy: an answer of this procedure is its output, not an accepted call of its own.
       return { ...call };
     }),

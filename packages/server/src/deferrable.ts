@@ -119,8 +119,8 @@ class WrappedResolver {
     if (policy.mode === "forbidden") throw new TRPCError({ code: "BAD_REQUEST", message: refused });
     const intent = context[startKey];
     if (intent !== undefined && intent.path === raw.path && intent.accepted === null) {
-      const { options, transaction, reply } = intent;
-      const accepted = await acceptCall(this.#core, { policy, raw, streams, options, transaction, reply });
+      const { options, transaction, replyQueues } = intent;
+      const accepted = await acceptCall(this.#core, { policy, raw, streams, options, transaction, replyQueues });
       intent.accepted = accepted;
       return accepted.call;
     }
@@ -132,7 +132,7 @@ class WrappedResolver {
       streams,
       options: key === null ? {} : { idempotencyKey: key },
       transaction: undefined,
-      reply: null,
+      replyQueues: [],
     });
     return preferences === undefined ? accepted.call : await answerWithin(this.#core, accepted, { preferences, signal: raw.signal });
   }

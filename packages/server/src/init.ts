@@ -125,8 +125,8 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     async start(procedure, input, options) {
       const { ctx, transaction, signal, reply, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
-      const replyTo = reply === undefined ? null : queueName(reply?.queue, "options.reply.queue");
-      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, reply: replyTo });
+      const replyQueues = reply === undefined ? [] : [replyPlace(queueName(reply?.queue, "options.reply.queue")).queue];
+      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, replyQueues });
       return callHandle(core, accepted) as CallHandle<never, never>;
     },
     async retry(procedure, id, options) {

@@ -52,7 +52,7 @@ export async function invokeReply(core: RaincheckCore, call: ClaimedCall, { sign
 
 function consumerOf(core: RaincheckCore, path: string): { policy: Policy; handler: ReplyHandler<Reply, unknown> } | null {
   const named = parseReplyPath(path);
-  const consumer = named === null ? undefined : core.replyConsumers.get(named.queue);
+  const consumer = named === null ? undefined : core.replyConsumers.get(named.name);
   const handler = consumer?.handlers.get(named?.path ?? "");
   return consumer === undefined || handler === undefined ? null : { policy: consumer.policy, handler };
 }

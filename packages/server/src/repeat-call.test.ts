@@ -92,7 +92,7 @@ describe("calls.retry", () => {
       retentionMs: 60_000,
       startedBy: null,
       detached: false,
-      reply: null,
+      replyQueues: [],
     });
     await as(ann).cancel({ id: unknownId });
     expect(await rejection(as(ann).replay({ id: unknownId }))).toMatchObject({

@@ -19,8 +19,8 @@ export interface CallToStart {
   readonly signal: AbortSignal | undefined;
   /** The caller's own open transaction; `undefined`: none. */
   readonly transaction: unknown;
-  /** The reply queue to which its end is told; `null`: none. */
-  readonly reply: string | null;
+  /** The reply queues to which its end is told. */
+  readonly replyQueues: readonly string[];
 }
 
 /**
@@ -32,8 +32,8 @@ export interface CallToStart {
  */
 export async function startCall(core: RaincheckCore, call: CallToStart): Promise<AcceptedCall> {
   const { procedure } = ownProcedure(core, await core.bound().require(call.path), call.path);
-  const { path, options, transaction, reply } = call;
-  const intent: StartIntent = { path, options, transaction, reply, accepted: null };
+  const { path, options, transaction, replyQueues } = call;
+  const intent: StartIntent = { path, options, transaction, replyQueues, accepted: null };
   const ctx = withProperties(call.ctx ?? {}, { mode: "async", [startKey]: intent });
   try {
     await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => call.input, signal: call.signal });

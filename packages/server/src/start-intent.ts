@@ -5,8 +5,8 @@ import type { StartedCall, StartOptions } from "@raincheck/protocol";
 export interface StartIntent {
   readonly path: string;
   readonly options: StartOptions;
-  /** The reply queue to which its end is told; `null`: none. */
-  readonly reply: string | null;
+  /** The reply queues to which its end is told. */
+  readonly replyQueues: readonly string[];
   /** The caller's own open transaction, as the engine knows it; `undefined`: none. */
   readonly transaction: unknown;
   /** Set by the procedure when the call was accepted; a procedure whose middleware answers by itself never sets it. */

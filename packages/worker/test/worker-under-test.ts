@@ -130,7 +130,7 @@ export function newCall(path: string, given: Partial<NewCall> = {}): NewCall {
     retentionMs: 86_400_000,
     startedBy: null,
     detached: false,
-    reply: null,
+    replyQueues: [],
     ...given,
   };
 }

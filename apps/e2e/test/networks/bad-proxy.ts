@@ -1,5 +1,6 @@
 /** A TCP proxy as one meets them between browsers and servers: it holds bytes back, cuts who says nothing, or loses everything. */
-import { type AddressInfo, type Socket, connect, createServer } from "node:net";
+import type { Socket } from "node:net";
+import { openRelay } from "../../../../tooling/vitest/tcp-relay.ts";
 
 /** A running proxy. Disposing cuts its connections and closes it. */
 export interface BadProxy extends AsyncDisposable {
@@ -22,55 +23,41 @@ export interface Badness {
 
 /** Opens a proxy in front of a port of this machine. */
 export async function openBadProxy(target: number, { idleMs, holdBytes = 0 }: Badness): Promise<BadProxy> {
-  const sockets = new Set<Socket>();
   const silenced = new Set<Socket>();
-  let connections = 0;
-  const server = createServer((client) => {
-    connections += 1;
-    const upstream = connect(target, "127.0.0.1");
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.on("close", () => {
-        sockets.delete(socket);
-        // Who is silenced does not hear of the other's end either.
-        if (!silenced.has(client)) client.destroy();
-        if (!silenced.has(upstream)) upstream.destroy();
+  const relay = await openRelay({
+    target: { host: "127.0.0.1", port: target },
+    // Who is silenced does not hear of the other's end either.
+    hearsOfTheEnd: (socket) => !silenced.has(socket),
+    join({ client, upstream }) {
+      let held: Buffer[] = [];
+      const pass = (): void => {
+        client.write(Buffer.concat(held));
+        held = [];
+      };
+      if (idleMs !== undefined) upstream.setTimeout(idleMs, () => upstream.destroy());
+      client.on("data", (bytes) => {
+        if (!silenced.has(client)) upstream.write(bytes);
       });
-    }
-    let held: Buffer[] = [];
-    const pass = (): void => {
-      client.write(Buffer.concat(held));
-      held = [];
-    };
-    if (idleMs !== undefined) upstream.setTimeout(idleMs, () => upstream.destroy());
-    client.on("data", (bytes) => {
-      if (!silenced.has(client)) upstream.write(bytes);
-    });
-    upstream.on("data", (bytes) => {
-      if (silenced.has(client)) return;
-      held.push(bytes);
-      if (held.reduce((sum, { length }) => sum + length, 0) >= holdBytes) pass();
-    });
-    upstream.on("end", () => {
-      if (!silenced.has(client)) pass();
-    });
-  });
-  await new Promise<void>((listening, failed) => {
-    server.once("error", failed);
-    server.listen(0, "127.0.0.1", listening);
+      upstream.on("data", (bytes) => {
+        if (silenced.has(client)) return;
+        held.push(bytes);
+        if (held.reduce((sum, { length }) => sum + length, 0) >= holdBytes) pass();
+      });
+      upstream.on("end", () => {
+        if (!silenced.has(client)) pass();
+      });
+    },
   });
   return {
-    port: (server.address() as AddressInfo).port,
+    port: relay.port,
     get connections() {
-      return connections;
+      return relay.connections;
     },
-    silenceAll: () => sockets.forEach((socket) => silenced.add(socket)),
-    cutAll: () => sockets.forEach((socket) => socket.destroy()),
+    silenceAll: () => relay.sockets.forEach((socket) => silenced.add(socket)),
+    cutAll: relay.cutAll,
     async [Symbol.asyncDispose]() {
       silenced.clear();
-      for (const socket of sockets) socket.destroy();
-      await new Promise((closed) => server.close(closed));
+      await relay.stop();
     },
   };
 }

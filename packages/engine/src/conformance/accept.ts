@@ -20,6 +20,7 @@ export const acceptTheme = defineTheme("accept", {
         principal: call.principal,
         parent: null,
         repeats: null,
+        tells: null,
         state: "queued",
         seq: 1,
         attempt: 0,

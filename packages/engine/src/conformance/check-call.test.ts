@@ -20,6 +20,7 @@ const record: CallRecord = {
   principal: null,
   parent: null,
   repeats: null,
+  tells: null,
   state: "succeeded",
   seq: 6,
   attempt: 2,

@@ -47,7 +47,7 @@ export const processesTheme = defineTheme("processes", {
       const there = await trial.open();
       const { queue } = replyPlace(trial.queue);
       const waiting = trial.claimSoon({ queues: [queue] }, there);
-      const attempt = await trial.running({ reply: trial.queue });
+      const attempt = await trial.running({ replyQueues: [replyPlace(trial.queue).queue] });
       await trial.engine.settle(attempt, { type: "succeeded", output: "1" });
       expect(parseReply((await waiting).input)).toMatchObject({ id: attempt.id, state: "succeeded" });
     },

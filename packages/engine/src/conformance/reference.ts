@@ -88,7 +88,8 @@ export const referenceTheme = defineTheme("reference", {
           const ids = played.map(() => newCallId());
           const principal = newCallId();
           const queue = `queue-${principal}`;
-          const newCall = (given: Partial<NewCall>): NewCall => trial.newCall({ ...given, principal, queue, reply: queue });
+          const newCall = (given: Partial<NewCall>): NewCall =>
+            trial.newCall({ ...given, principal, queue, replyQueues: [replyPlace(queue).queue] });
           const reference = memoryEngine();
           const expected = await play(reference, played, { ids, principal, queue, newCall });
           await reference.stop();

@@ -2,17 +2,18 @@ import type { CallId } from "@raincheck/protocol";
 import { expect } from "vitest";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { Engine } from "../engine.ts";
+import type { Reader } from "../call-record.ts";
 import type { NewCall } from "../new-call.ts";
 import { type StoredReply, parseReply, parseReplyPath, replyPlace } from "../reply.ts";
 import { acceptingThat, defineTheme, engineThat } from "./theme.ts";
 import { type Trial, newCallId, outcomeOf } from "./trial.ts";
 
 const failure = { code: "E", message: "no more seats" };
-const tellsNobody = acceptingThat("tells nobody", () => ({ reply: null }));
+const tellsNobody = acceptingThat("tells nobody", () => ({ replyQueues: [] }));
 
 /** A call of the test that wants its end to be told in the reply queue of the test's own name. */
 function running(trial: Trial, given: Partial<NewCall> = {}): Promise<ClaimedCall> {
-  return trial.running({ reply: trial.queue, ...given });
+  return trial.running({ replyQueues: [replyPlace(trial.queue).queue], ...given });
 }
 
 function repliesNow(trial: Trial, engine: Engine = trial.engine): Promise<readonly ClaimedCall[]> {
@@ -24,7 +25,7 @@ async function replyOf(trial: Trial, id: CallId, engine: Engine = trial.engine):
   const call = await trial.claimSoon({ queues: [replyPlace(trial.queue).queue] }, engine);
   const told = parseReply(call.input);
   expect(told.id).toBe(id);
-  expect(parseReplyPath(call.path)).toEqual({ queue: trial.queue, path: "flights.report" });
+  expect(parseReplyPath(call.path)).toEqual({ kind: "reply", name: trial.queue, path: "flights.report" });
   expect(call).toMatchObject({ principal: replyPlace(trial.queue).principal, failures: 0 });
   return { call, told };
 }
@@ -49,12 +50,15 @@ export const replyTheme = defineTheme("reply", {
       await engine.settle(failed, { type: "failed", failure });
       expect((await replyOf(trial, failed.id)).told).toMatchObject({ ...nothing, state: "failed", failure });
 
-      for (const cancelled of [await trial.accept({ reply: trial.queue, delayMs: 60_000 }), (await running(trial)).id]) {
+      for (const cancelled of [
+        await trial.accept({ replyQueues: [replyPlace(trial.queue).queue], delayMs: 60_000 }),
+        (await running(trial)).id,
+      ]) {
         await engine.cancel(cancelled, owner, "enough");
         expect((await replyOf(trial, cancelled)).told).toMatchObject({ ...nothing, state: "cancelled", cancelReason: "enough" });
       }
 
-      const expired = await trial.accept({ reply: trial.queue, startByMs: 1, delayMs: 60_000 });
+      const expired = await trial.accept({ replyQueues: [replyPlace(trial.queue).queue], startByMs: 1, delayMs: 60_000 });
       const { told } = await replyOf(trial, expired);
       expect(told).toMatchObject({ ...nothing, state: "expired", attempt: 0, failure: { code: "START_BY_PASSED" } });
     },
@@ -72,8 +76,8 @@ export const replyTheme = defineTheme("reply", {
       }
       expect((await replyOf(trial, id)).told).toMatchObject({ state: "failed", failure: { code: "POISON" }, attempt: 3 });
 
-      const parent = await running(trial, { reply: null });
-      const child = await trial.accept({ reply: trial.queue, startedBy: parent });
+      const parent = await running(trial, { replyQueues: [] });
+      const child = await trial.accept({ replyQueues: [replyPlace(trial.queue).queue], startedBy: parent });
       await trial.engine.cancel(parent.id, trial.owner, null);
       expect((await replyOf(trial, child)).told).toMatchObject({ state: "cancelled" });
 
@@ -98,6 +102,31 @@ export const replyTheme = defineTheme("reply", {
     twin: tellsNobody,
   },
 
+  "a call tells of its end in each of its reply queues, and its replies are found by it": {
+    async run(trial) {
+      const other = trial.queue;
+      const { id } = await running(trial, { replyQueues: [replyPlace(trial.queue).queue, replyPlace(other, "webhook").queue] });
+      const silent = await running(trial);
+      await trial.engine.cancel(id, trial.owner, null);
+      await trial.engine.cancel(silent.id, trial.owner, null);
+      const [first] = await trial.claim({ queues: [replyPlace(trial.queue).queue], limit: 1 });
+      const { queue, principal } = replyPlace(other, "webhook");
+      const second = await trial.claimSoon({ queues: [queue] });
+      expect(parseReply(second.input)).toEqual(parseReply(first!.input));
+      expect(parseReplyPath(second.path)).toEqual({ kind: "webhook", name: other, path: "flights.report" });
+      const query = { path: null, state: null, cursor: null, limit: 10 };
+      const told = async (reader: Reader, tells?: CallId) =>
+        (await trial.engine.list(reader, { ...query, tells })).calls.map((call) => ({ id: call.id, tells: call.tells }));
+      expect(await told({ principal }, id)).toEqual([{ id: second.id, tells: id }]);
+      expect(await told({ principal })).toEqual([{ id: second.id, tells: id }]);
+      expect(await told({ principal }, silent.id)).toEqual([]);
+      expect(await told(trial.owner, id)).toEqual([]);
+      expect((await told({ principal: replyPlace(trial.queue).principal })).map(({ tells }) => tells)).toEqual([silent.id, id]);
+      expect(await trial.engine.read(id, trial.owner)).toMatchObject({ tells: null });
+    },
+    twin: acceptingThat("tells its first queue alone", ({ replyQueues }) => ({ replyQueues: replyQueues.slice(0, 1) })),
+  },
+
   "a call without a reply queue tells nobody, and an attempt that does not end it tells nothing": {
     async run(trial) {
       const silent = await trial.running();
@@ -111,7 +140,7 @@ export const replyTheme = defineTheme("reply", {
       expect((await replyOf(trial, retried.id)).told.attempt).toBe(3);
       expect(await repliesNow(trial)).toEqual([]);
     },
-    twin: acceptingThat("tells of every call", ({ queue }) => ({ reply: queue })),
+    twin: acceptingThat("tells of every call", ({ queue }) => ({ replyQueues: [replyPlace(queue).queue] })),
   },
 
   "a call tells of its end once, however often it is settled, and a stale attempt tells nothing": {

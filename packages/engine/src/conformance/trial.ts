@@ -72,7 +72,7 @@ export class Trial {
       retentionMs: 3_600_000,
       startedBy: null,
       detached: false,
-      reply: null,
+      replyQueues: [],
       ...given,
     };
     this.#calls.set(call.id, { principal: call.principal });

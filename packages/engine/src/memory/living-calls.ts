@@ -90,8 +90,10 @@ export class LivingCalls {
   }
 
   #reply(call: MemoryCall, now: Moment): void {
-    const reply = call.given.reply === null ? null : call.toReply(this.#newId());
-    if (reply !== null) this.add(reply, { parent: null, repeats: null, key: null }, now);
+    for (const queue of call.given.replyQueues) {
+      const reply = call.toReply(this.#newId(), queue);
+      if (reply !== null) this.add(reply, { parent: null, repeats: null, tells: call.given.id, key: null }, now);
+    }
   }
 
   #passTime(now: Moment): void {

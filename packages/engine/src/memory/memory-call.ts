@@ -4,7 +4,7 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
-import { type StoredReply, isOfReplies, replyPlace, takenReplyKeptMs } from "../reply.ts";
+import { type StoredReply, placeOfQueue, soonForgottenPrefix, takenReplyKeptMs } from "../reply.ts";
 import type { Yields } from "../yields.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
@@ -13,6 +13,7 @@ import { type EventBody, settlingEvent } from "./settling-event.ts";
 export interface CallOrigin {
   readonly parent: MemoryCall | null;
   readonly repeats: CallId | null;
+  readonly tells: CallId | null;
   readonly key: string | null;
 }
 
@@ -30,6 +31,8 @@ export class MemoryCall {
   readonly key: string | null;
   /** The call that it repeats; `null`: none. */
   readonly repeats: CallId | null;
+  /** The call whose end it tells; `null`: it is no reply. */
+  readonly tells: CallId | null;
   readonly events: StoredEvent[] = [];
   readonly #acceptedMs: number;
   readonly #deadlineMs: number;
@@ -47,12 +50,16 @@ export class MemoryCall {
   #yielded = 0;
   #endedMs = 0;
 
-  constructor(given: NewCall, { number, parent, repeats, key, now }: CallOrigin & { readonly number: number; readonly now: Moment }) {
+  constructor(
+    given: NewCall,
+    { number, parent, repeats, tells, key, now }: CallOrigin & { readonly number: number; readonly now: Moment },
+  ) {
     this.given = { ...given };
     this.number = number;
     this.parentId = parent?.given.id ?? null;
     this.key = key;
     this.repeats = repeats;
+    this.tells = tells;
     this.#acceptedMs = now.ms;
     const ownMs = given.deadlineMs === null ? Infinity : now.ms + given.deadlineMs;
     this.#deadlineMs = parent === null ? ownMs : Math.min(ownMs, parent.#deadlineMs);
@@ -197,6 +204,7 @@ export class MemoryCall {
       principal,
       parent,
       repeats,
+      tells: this.tells,
       state,
       seq,
       attempt,
@@ -212,7 +220,9 @@ export class MemoryCall {
 
   #keptMs(): number {
     const { retentionMs, path } = this.given;
-    return this.folded.state === "succeeded" && isOfReplies(path) ? Math.min(retentionMs, takenReplyKeptMs) : retentionMs;
+    return this.folded.state === "succeeded" && path.startsWith(soonForgottenPrefix)
+      ? Math.min(retentionMs, takenReplyKeptMs)
+      : retentionMs;
   }
 
   /** Only the first attempt has to start by a time. */
@@ -220,13 +230,13 @@ export class MemoryCall {
     return this.given.startByMs === null || this.folded.attempt > 0 ? Infinity : this.#acceptedMs + this.given.startByMs;
   }
 
-  /** The call that tells of its end; `null`: it has not ended, or nobody is to be told. */
-  toReply(id: CallId): NewCall | null {
-    const { path, principal, priority, retentionMs, reply } = this.given;
+  /** The call that tells of its end in a reply queue; `null`: it has not ended. */
+  toReply(id: CallId, queue: string): NewCall | null {
+    const { path, principal, priority, retentionMs } = this.given;
     const { state, attempt, end } = this.folded;
-    if (reply === null || end === null || !isTerminal(state)) return null;
+    if (end === null || !isTerminal(state)) return null;
     const { output, failure, cancelReason } = this.toRecord({ parent: null, repeats: null });
-    const place = replyPlace(reply);
+    const place = placeOfQueue(queue);
     const told: StoredReply = {
       id: this.given.id,
       path,
@@ -255,7 +265,7 @@ export class MemoryCall {
       retentionMs,
       startedBy: null,
       detached: false,
-      reply: null,
+      replyQueues: [],
     };
   }
 

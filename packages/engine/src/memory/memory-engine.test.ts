@@ -16,7 +16,7 @@ describe("a reply", () => {
     const { engine, clock } = timed();
     const { queue, principal } = replyPlace("billing");
     for (const retentionMs of [1_000, 86_400_000, 86_400_000]) {
-      const { id } = await engine.accept(newCall({ reply: "billing", retentionMs }));
+      const { id } = await engine.accept(newCall({ replyQueues: [queue], retentionMs }));
       await engine.cancel(id, reader, null);
     }
     const replies = await engine.claim({ worker: "w", queues: [queue], limit: 9, leaseMs: 5_000 });
@@ -30,6 +30,20 @@ describe("a reply", () => {
     expect(await kept()).toEqual([false, false, true]);
     clock.advance(86_400_000);
     expect(await kept()).toEqual([false, false, false]);
+  });
+
+  test("of a webhook is kept as long as its call when it was taken, too", async () => {
+    const { engine, clock } = timed();
+    const { queue, principal } = replyPlace("invoices", "webhook");
+    const { id } = await engine.accept(newCall({ replyQueues: [queue], retentionMs: 86_400_000 }));
+    await engine.cancel(id, reader, null);
+    const [reply] = await engine.claim({ worker: "w", queues: [queue], limit: 9, leaseMs: 5_000 });
+    await engine.settle(reply!, { type: "succeeded", output: "1" });
+    const isKept = async () => (await engine.read(reply!.id, { principal })) !== null;
+    clock.advance(86_399_999);
+    expect(await isKept()).toBe(true);
+    clock.advance(1);
+    expect(await isKept()).toBe(false);
   });
 });
 

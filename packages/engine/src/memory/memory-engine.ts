@@ -106,7 +106,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       const starter = given.startedBy === null ? null : heldCall(given.startedBy);
       if (given.startedBy !== null && starter === null) throw new StaleAttempt(given.startedBy, "what it wanted to start was refused");
       refuseWhenFull();
-      const call = calls.add(given, { parent: given.detached ? null : starter, repeats: null, key }, now);
+      const call = calls.add(given, { parent: given.detached ? null : starter, repeats: null, tells: null, key }, now);
       return { id: given.id, state: call.folded.state, created: true };
     },
 
@@ -216,7 +216,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       if (same !== undefined)
         return { repeated: true, id: same.given.id, path, state: same.folded.state, created: same.given.id === repeat.id };
       refuseWhenFull();
-      const repeated = calls.add(repeatedCall(call.given, repeat), { parent: null, repeats: id, key }, now);
+      const repeated = calls.add(repeatedCall(call.given, repeat), { parent: null, repeats: id, tells: call.tells, key }, now);
       return { repeated: true, id: repeat.id, path, state: repeated.folded.state, created: true };
     },
 
@@ -226,7 +226,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return call === null ? null : recordFor(call, reader);
     },
 
-    async list(reader, { path, state, cursor, limit }) {
+    async list(reader, { path, state, tells, cursor, limit }) {
       calls.enter("list");
       if (cursor !== null && !cursorPattern.test(cursor)) throw new InvalidOption("cursor", cursor, "the `nextCursor` of a page");
       if (reader.principal === null) return { calls: [], nextCursor: null };
@@ -235,7 +235,10 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
         .ofPrincipal(reader.principal)
         .filter(
           (call) =>
-            call.number < below && (path ?? call.given.path) === call.given.path && (state ?? call.folded.state) === call.folded.state,
+            call.number < below &&
+            (path ?? call.given.path) === call.given.path &&
+            (state ?? call.folded.state) === call.folded.state &&
+            (tells ?? call.tells) === call.tells,
         )
         .reverse();
       const page = matching.slice(0, limit);

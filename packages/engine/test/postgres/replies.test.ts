@@ -18,7 +18,7 @@ async function nextReply(engine: Engine<TransactionSql>): Promise<ClaimedCall> {
 }
 
 async function running(engine: Engine<TransactionSql>): Promise<ClaimedCall> {
-  await engine.accept(newCall({ reply: "billing" }));
+  await engine.accept(newCall({ replyQueues: [queue] }));
   const [call] = await engine.claim(claimOne);
   return call!;
 }
@@ -39,6 +39,20 @@ describe("a reply", () => {
     const told = await sql<{ kept: number }[]>`
       select extract(epoch from due_at - ended_at)::int as kept from ${sql(schema)}.call where queue = ${queue}`;
     expect(told).toEqual([{ kept: 600 }]);
+  });
+
+  test("of a webhook is kept as long as its call, when it was taken, too", async () => {
+    await using fixture = await ledgerFixture();
+    const engine = fixture.engine();
+    const { sql, schema } = fixture;
+    const webhook = replyPlace("invoices", "webhook").queue;
+    const { id } = await engine.accept(newCall({ replyQueues: [webhook], retentionMs: 86_400_000 }));
+    await engine.settle((await engine.claim(claimOne))[0]!, { type: "succeeded", output: "1" });
+    const [delivery] = await engine.claim({ ...claimOne, queues: [webhook] });
+    await engine.settle(delivery!, { type: "succeeded", output: "null" });
+    const kept = await sql<{ kept: number; tells: string }[]>`
+      select extract(epoch from due_at - ended_at)::int as kept, tells from ${sql(schema)}.call where queue = ${webhook}`;
+    expect(kept).toEqual([{ kept: 86_400, tells: id }]);
   });
 
   test("is in the commit that ends its call, and is rolled back with it", async () => {

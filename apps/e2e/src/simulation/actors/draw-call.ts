@@ -52,6 +52,6 @@ export function drawCall(random: Random): NewCall {
     retentionMs: random.chance(0.1) ? 1_000 : retentionMs,
     startedBy: null,
     detached: false,
-    reply: random.chance(0.25) ? "billing" : null,
+    replyQueues: random.chance(0.25) ? ["reply/billing"] : [],
   };
 }

@@ -79,7 +79,7 @@ export class ExpectedLedger {
     });
     if (same !== undefined) return answer(same, same.given.id === given.id);
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
-    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, reply: source.given.reply };
+    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, replyQueues: source.given.replyQueues };
     const call = this.#newCall({ ...rest, ...origin, path, input, context, principal: owner }, null, nowMs);
     this.#add(call, key);
     return answer(call, true);

@@ -13,7 +13,8 @@ type Told = Omit<StoredReply, "endedAt" | "repeats">;
 export class ExpectedReplies {
   /** The reply that a call's end must bring; `null`: none. */
   of({ given, attempt }: ExpectedCall, end: EventBody): NewCall | null {
-    if (given.reply === null) return null;
+    const [queue] = given.replyQueues;
+    if (queue === undefined) return null;
     const { id, path, principal, priority, retentionMs } = given;
     const told: Told = {
       id,
@@ -25,13 +26,13 @@ export class ExpectedReplies {
       failure: end.type === "failed" || end.type === "expired" ? end.failure : null,
       cancelReason: end.type === "cancelled" ? end.reason : null,
     };
-    const nothing = { idempotencyKey: null, concurrency: null, startByMs: null, deadlineMs: null, startedBy: null, reply: null };
+    const nothing = { idempotencyKey: null, concurrency: null, startByMs: null, deadlineMs: null, startedBy: null, replyQueues: [] };
     return {
       ...nothing,
       id: "",
-      path: `~reply/${given.reply}/${path}`,
-      queue: `reply/${given.reply}`,
-      principal: `~reply/${given.reply}`,
+      path: `~${queue}/${path}`,
+      queue,
+      principal: `~${queue}`,
       input: JSON.stringify(told),
       context: "null",
       priority,

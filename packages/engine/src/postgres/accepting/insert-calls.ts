@@ -33,7 +33,7 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
     startedBy: undefined,
     starterId: call.startedBy?.id ?? null,
     starterAttempt: call.startedBy?.attempt ?? null,
-    reply: call.reply ?? undefined,
+    replyQueues: call.replyQueues.length > 0 ? call.replyQueues : undefined,
     keyHash,
     inputHash,
     parked,
@@ -44,7 +44,7 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
       from json_to_recordset($1::text::json) as item (
         "id" uuid, "path" text, "queue" text, "principal" text, "input" text, "context" text, "keyHash" text, "inputHash" text, "priority" int,
         "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
-        "starterId" uuid, "starterAttempt" int, "detached" boolean, "reply" text
+        "starterId" uuid, "starterAttempt" int, "detached" boolean, "replyQueues" text[]
       )
       left join "${schema}".call as starter
         on starter.id = item."starterId" and starter.attempt = item."starterAttempt" and starter.state = 'running'
@@ -52,14 +52,14 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
     ), accepted as (
       insert into "${schema}".call
         (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
-         concurrency, parked, parent_id, reply_queue, reply_due)
+         concurrency, parked, parent_id, reply_queues, reply_due)
       select
         id, path, queue, principal, 'queued', 1, priority, input, context, decode("keyHash", 'hex'), decode("inputHash", 'hex'), now(),
         now() + "delayMs" * interval '1 millisecond',
         least(now() + least("startByMs", "deadlineMs") * interval '1 millisecond', parent_deadline),
         least(now() + "deadlineMs" * interval '1 millisecond', parent_deadline),
         "retentionMs", concurrency, parked, case when not "detached" then "starterId" end,
-        reply, reply is not null
+        "replyQueues", "replyQueues" is not null
       from item where "starterId" is null or held_by is not null
       on conflict do nothing
       returning id

@@ -62,20 +62,20 @@ function insertRepeat(
 ): Promise<SourceRow[]> {
   return sql<SourceRow[]>`
     with source as (
-      select path, principal, state, input, context, input_hash, reply_queue, state = any(${repeatableStates(given.by) as string[]}::text[]) as repeatable
+      select path, principal, state, input, context, input_hash, reply_queues, tells, state = any(${repeatableStates(given.by) as string[]}::text[]) as repeatable
       from ${sql(schema)}.call
       where id = ${target.id} and (principal is null or principal = ${target.reader.principal})
     ), repeated as (
       insert into ${sql(schema)}.call
         (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline,
-         retention_ms, concurrency, repeats, reply_queue, reply_due)
+         retention_ms, concurrency, repeats, reply_queues, reply_due, tells)
       select
         ${given.id}, path, ${given.queue}, principal, 'queued', 1, ${given.priority}, input, context, decode(${keyHash}, 'hex'), input_hash,
         now(), now(),
         now() + least(${given.startByMs}::float8, ${given.deadlineMs}::float8) * interval '1 millisecond',
         now() + ${given.deadlineMs}::float8 * interval '1 millisecond',
         ${given.retentionMs}, ${given.concurrency}, ${target.id},
-        reply_queue, reply_queue is not null
+        reply_queues, reply_queues is not null, tells
       from source where repeatable
       on conflict do nothing
       returning id

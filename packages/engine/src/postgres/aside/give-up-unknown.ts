@@ -34,7 +34,7 @@ export async function giveUpUnknown(ledger: Ledger): Promise<void> {
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'failed', now(), attempt from given_up
     ), ${replies(schema, sql, "given_up")}
-    select id, limited_path, path, reply_queue from given_up`,
+    select id, limited_path, path, reply_queues from given_up`,
   );
   tellEnds(ledger, rows);
 }

@@ -34,5 +34,5 @@ export function cancelRows(schema: string, sql: Executor, chosen: PendingQuery<R
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'cancelled', now(), attempt from cancelled
     ), ${replies(schema, sql, "cancelled")}
-    select id, cancelling, limited_path, path, reply_queue from cancelled`;
+    select id, cancelling, limited_path, path, reply_queues from cancelled`;
 }

@@ -33,7 +33,7 @@ export async function expireDue(ledger: Ledger): Promise<void> {
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
       select id, seq, 'expired', now(), attempt from expired
     ), ${replies(schema, sql, "expired")}
-    select id, limited_path, path, reply_queue from expired`,
+    select id, limited_path, path, reply_queues from expired`,
   );
   tellEnds(ledger, rows);
 }

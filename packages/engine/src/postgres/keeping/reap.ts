@@ -57,5 +57,5 @@ function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
         case state when 'queued' then ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} end
       from reaped
     ), ${replies(schema, sql, "reaped")}
-    select id, queue, priority, state, limited_path, path, reply_queue from reaped`;
+    select id, queue, priority, state, limited_path, path, reply_queues from reaped`;
 }

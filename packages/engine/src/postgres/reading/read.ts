@@ -12,6 +12,7 @@ interface CallRow {
   readonly principal: string | null;
   readonly parent: string | null;
   readonly repeats: string | null;
+  readonly tells: string | null;
   readonly state: CallState;
   readonly seq: number;
   readonly attempt: number;
@@ -29,7 +30,7 @@ export async function read({ schema, control }: Ledger, id: CallId, reader: Read
   const [row] = await whileAvailable("read", () =>
     control.use(
       (sql) => sql<CallRow[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, tells, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
       from ${sql(schema)}.call
       where id = ${id} and (principal is null or principal = ${reader.principal})`,
     ),
@@ -44,12 +45,13 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   const rows = await whileAvailable("list", () =>
     control.use(
       (sql) => sql<(CallRow & { created_us: string })[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
+      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, tells, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
         (extract(epoch from created_at) * 1000000)::bigint as created_us
       from ${sql(schema)}.call
       where principal = ${reader.principal}
         ${query.path === null ? sql`` : sql`and path = ${query.path}`}
         ${query.state === null ? sql`` : sql`and state = ${query.state}`}
+        ${query.tells === undefined ? sql`` : sql`and tells = ${query.tells}`}
         ${after === null ? sql`` : sql`and (created_at, id) < ('epoch'::timestamptz + ${after.createdUs}::bigint * interval '1 microsecond', ${after.id}::uuid)`}
       order by created_at desc, id desc
       limit ${query.limit + 1}`,
@@ -91,6 +93,7 @@ function toRecord(row: CallRow): CallRecord {
     principal: row.principal,
     parent: row.parent,
     repeats: row.repeats,
+    tells: row.tells,
     state: row.state,
     seq: row.seq,
     attempt: row.attempt,

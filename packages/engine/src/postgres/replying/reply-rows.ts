@@ -6,7 +6,7 @@
  * statement, and no transaction where there was none. A call that wants no reply pays for two empty columns.
  */
 import type { PendingQuery, Row } from "postgres";
-import { replyPlace } from "../../reply.ts";
+import { placeOfQueue, soonForgottenPrefix } from "../../reply.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Executor } from "../sessions/transaction.ts";
@@ -15,20 +15,20 @@ import type { Executor } from "../sessions/transaction.ts";
 export interface RepliedRow {
   readonly path: string;
   /** Where its end was told; `null`: nowhere. */
-  readonly reply_queue: string | null;
+  readonly reply_queues: readonly string[] | null;
 }
 
-/** Whether `call` is a reply itself. */
-export function isReply(sql: Executor): PendingQuery<Row[]> {
-  return sql`call.path like ${`${replyPlace("").principal}%`}`;
+/** Whether `call` is kept for a while only, once it is taken. */
+export function isSoonForgotten(sql: Executor): PendingQuery<Row[]> {
+  return sql`call.path like ${`${soonForgottenPrefix}%`}`;
 }
 
 /** Columns for the `returning` of an update of `call` that ends some of its rows: what a reply needs of them. */
 export function endOf(sql: Executor): PendingQuery<Row[]> {
-  const isOwed = sql`call.reply_queue is not null and call.state not in ('queued', 'running')`;
+  const isOwed = sql`call.reply_queues is not null and call.state not in ('queued', 'running')`;
   return sql`
     call.path, call.priority, call.retention_ms,
-    case when ${isOwed} then call.reply_queue end as reply_queue,
+    case when ${isOwed} then call.reply_queues end as reply_queues,
     case when ${isOwed} then json_build_object(
       'id', call.id, 'path', call.path, 'principal', call.principal, 'repeats', call.repeats, 'state', call.state, 'attempt', call.attempt,
       'endedAt', call.ended_at, 'output', call.output, 'failure', call.failure::json, 'cancelReason', call.cancel_reason
@@ -38,18 +38,16 @@ export function endOf(sql: Executor): PendingQuery<Row[]> {
 /**
  * The parts of a `with` that write the replies.
  *
- * @param ended the part that has updated the calls.
+ * @param ended the part that has updated the calls, and returns their `id` beside {@link endOf}.
  */
 export function replies(schema: string, sql: Executor, ended: string): PendingQuery<Row[]> {
-  const { queue, principal, pathPrefix } = replyPlace("");
-  const prefix = pathPrefix.slice(0, -1);
   return sql`
     reply as (
       insert into ${sql(schema)}.call
-        (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, aside_attempt)
-      select gen_random_uuid(), ${prefix}::text || reply_queue || '/' || path, ${queue}::text || reply_queue, ${principal}::text || reply_queue,
-        'queued', 1, priority, reply, 'null', ''::bytea, now(), now(), retention_ms, 0
-      from ${sql(ended)} where reply is not null
+        (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, aside_attempt, tells)
+      select gen_random_uuid(), '~' || reply_queue || '/' || path, reply_queue, '~' || reply_queue,
+        'queued', 1, priority, reply, 'null', ''::bytea, now(), now(), retention_ms, 0, id
+      from ${sql(ended)}, unnest(reply_queues) as reply_queue where reply is not null
       returning id
     ), reply_noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
@@ -60,10 +58,11 @@ export function replies(schema: string, sql: Executor, ended: string): PendingQu
 /** Wakes who takes replies, here and elsewhere, once they are committed. */
 export function wakeReplies(ledger: Pick<Ledger, "aside" | "wakes">, rows: readonly RepliedRow[]): void {
   const pairs = new Map<string, { readonly queue: string; readonly path: string }>();
-  for (const { path, reply_queue } of rows) {
-    if (reply_queue === null) continue;
-    const { queue, pathPrefix } = replyPlace(reply_queue);
-    pairs.set(`${pathPrefix}${path}`, { queue, path: `${pathPrefix}${path}` });
+  for (const { path, reply_queues } of rows) {
+    for (const replyQueue of reply_queues ?? []) {
+      const { queue, pathPrefix } = placeOfQueue(replyQueue);
+      pairs.set(`${pathPrefix}${path}`, { queue, path: `${pathPrefix}${path}` });
+    }
   }
   if (pairs.size === 0) return;
   noteAside(ledger, [...pairs.values()]);

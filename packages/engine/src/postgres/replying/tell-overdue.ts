@@ -12,9 +12,9 @@ export async function tellOverdue(ledger: Ledger): Promise<void> {
     with overdue as (
       select id from ${sql(schema)}.call where reply_due and state not in ('queued', 'running') order by id limit ${passCalls} for update skip locked
     ), told as (
-      update ${sql(schema)}.call set reply_due = false from overdue where call.id = overdue.id returning ${endOf(sql)}
+      update ${sql(schema)}.call set reply_due = false from overdue where call.id = overdue.id returning call.id, ${endOf(sql)}
     ), ${replies(schema, sql, "told")}
-    select path, reply_queue from told`,
+    select path, reply_queues from told`,
   );
   wakeReplies(ledger, rows);
 }

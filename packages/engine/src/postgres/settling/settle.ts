@@ -10,7 +10,7 @@ import type { AttemptRef, SettleResult, Settlement } from "../../attempt.ts";
 import { takenReplyKeptMs } from "../../reply.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
-import { endOf, isReply, replies } from "../replying/reply-rows.ts";
+import { endOf, isSoonForgotten, replies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 import { type EndedRow, tellEnds } from "./tell-ends.ts";
@@ -96,7 +96,7 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
         ended_at = case item.type when 'retrying' then null else now() end,
         due_at = now() + case
           when item.type = 'retrying' then item.delay_ms
-          when item.type = 'succeeded' and ${isReply(sql)} then least(call.retention_ms, ${takenReplyKeptMs}::bigint)
+          when item.type = 'succeeded' and ${isSoonForgotten(sql)} then least(call.retention_ms, ${takenReplyKeptMs}::bigint)
           else call.retention_ms end * interval '1 millisecond',
         expires_at = case item.type when 'retrying' then call.deadline end,
         reply_due = call.reply_due and item.type = 'retrying',
@@ -114,7 +114,7 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
       select id, seq, type, now(), attempt, body from settled
     ), ${replies(schema, sql, "settled")}
-    select id, queue, priority, path, limited_path, reply_queue from settled`;
+    select id, queue, priority, path, limited_path, reply_queues from settled`;
 }
 
 /**
