@@ -62,6 +62,24 @@ export const importTable: readonly ImportRow[] = [
     why: "this file exists to touch tRPC's internals and nothing else.",
   },
   {
+    where: "packages/server/src/webhooks/verify.ts",
+    may: ["standardwebhooks", "type @trpc/server", "type packages/server/src/**"],
+    why: "whoever receives webhooks loads this and the library that checks signatures: no raincheck, no engine, no tRPC.",
+  },
+  {
+    where: "packages/server/src/webhooks/**",
+    may: [
+      "@raincheck/engine",
+      "@raincheck/protocol",
+      "packages/server/src/**",
+      "type @trpc/server",
+      "standardwebhooks",
+      "request-filtering-agent",
+      "node:*",
+    ],
+    why: "messages are signed by the library of Standard Webhooks, and connections guarded by request-filtering-agent; nothing else of the server needs either.",
+  },
+  {
     where: "packages/server/src/**",
     may: [
       "@raincheck/engine",

@@ -39,6 +39,8 @@ const rows = [
   ],
   ["packages/server/src/deferrable.ts", `"@trpc/server/unstable-core-do-not-import"`, `"@trpc/server"`, "only in trpc-internals.ts"],
   ["packages/server/src/start-call.ts", `"@raincheck/engine/postgres"`, `"@raincheck/engine"`, "engine's port"],
+  ["packages/server/src/webhooks/verify.ts", `"../invoke.ts"`, `"standardwebhooks"`, "no raincheck, no engine"],
+  ["packages/server/src/webhooks/send.ts", `"postgres"`, `"@raincheck/engine"`, "signed by the library"],
   ["packages/server/src/calls.ts", `"@raincheck/client"`, `"@raincheck/protocol"`, "no client"],
   ["packages/worker/src/attempt.ts", `{ Effect } from "effect"`, `* as Effect from "effect/Effect"`, "deep imports"],
   ["packages/worker/src/claim-loop.ts", `"@trpc/server"`, `"@raincheck/server"`, "neither SQL nor tRPC"],

@@ -6,7 +6,7 @@ export type { Heartbeat } from "./heartbeat.ts";
 export type { CallRecord, EventPage, ListPage, ListQuery, Reader, StoredEvent } from "./call-record.ts";
 export { type Cancellation, parentCancelled } from "./cancellation.ts";
 export type { Payload } from "./payload.ts";
-export { type ReplyPlace, type StoredReply, isOfReplies, parseReply, parseReplyPath, replyPlace } from "./reply.ts";
+export { type ReplyPlace, type StoredReply, concurrencyOfReplies, isOfReplies, parseReply, parseReplyPath, replyPlace } from "./reply.ts";
 export type { Repeat, RepeatKind, Repetition } from "./repetition.ts";
 export type { Yields } from "./yields.ts";
 export {

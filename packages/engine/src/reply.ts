@@ -48,6 +48,9 @@ export function replyPlace(name: string, kind: ReplyKind = "reply"): ReplyPlace 
   return placeOfQueue(`${kind}/${name}`);
 }
 
+/** What the queues of webhooks begin with. */
+const webhookQueues = replyPlace("", "webhook").queue;
+
 /** The place of the replies that are claimed from a queue. */
 export function placeOfQueue(queue: string): ReplyPlace {
   return { queue, principal: `~${queue}`, pathPrefix: `~${queue}/` };
@@ -59,6 +62,17 @@ export function placeOfQueue(queue: string): ReplyPlace {
  * it, and it may be posted again.
  */
 export const takenReplyKeptMs = 600_000;
+
+/**
+ * Of the replies to one webhook's endpoint that tell of one procedure so many are posted at once, over all workers: a slot that waits for an
+ * endpoint which hangs is one that no other call gets.
+ */
+const webhookConcurrency = 8;
+
+/** {@link webhookConcurrency} for the queues of webhooks, `null` for others: as in `NewCall`. */
+export function concurrencyOfReplies(queue: string): number | null {
+  return queue.startsWith(webhookQueues) ? webhookConcurrency : null;
+}
 
 /** What the paths of replies begin with that are kept no longer than {@link takenReplyKeptMs} once they are taken. */
 export const soonForgottenPrefix = replyPlace("").principal;

@@ -21,6 +21,9 @@ export type { HttpContext, HttpRequest, ResponseMeta, ResponseMetaOptions } from
 export { type BufferingServer, type BufferingSocket, type WebSocketLimits, limitWebSocketBuffer } from "./limit-web-socket-buffer.ts";
 export type { Reply, ReplyContext, ReplyHandler, ReplyHandlers, ReplyOptions } from "./reply.ts";
 export type { DeadReply, ReplyQueue } from "./reply-queue.ts";
+export type { PageQuery } from "./reply-log.ts";
+export type { WebhookEndpoint } from "./webhooks/endpoint.ts";
+export type { Webhook, SentMessage } from "./webhooks/webhook.ts";
 export { PayloadRefused, type PayloadSubject } from "./payload-refused.ts";
 export { type RetryHint, retryHint } from "./retry-hint.ts";
 export type { DescribedError, Invoked, InvokeOptions, RaincheckRuntime, YieldSink } from "./runtime.ts";

@@ -24,14 +24,17 @@ import { sharedReads } from "./shared-reads.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
 import { checkedKey } from "./start-options.ts";
 import { isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
+import { webhookConnections } from "./webhooks/connections.ts";
+import { resolveEndpoints } from "./webhooks/endpoint.ts";
+import { requireWebhook, webhookOf } from "./webhooks/webhook.ts";
 
 /** Takes the options of a raincheck whose context is known. */
 export interface RaincheckCreator<TContext extends object> {
   /** @throws {InvalidOption} for anything that is not as `RaincheckOptions` says. */
-  create<TTransaction, TCaptured = null, TTransformer = undefined, TCallerTransaction = TTransaction>(
-    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction> &
+  create<TTransaction, TCaptured = null, TTransformer = undefined, TCallerTransaction = TTransaction, TWebhook extends string = never>(
+    options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction, TWebhook> &
       RestoreWhereNeeded<TContext, TCaptured>,
-  ): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction>;
+  ): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction, TWebhook>;
 }
 
 /** The context that `context<…>()` names: itself, or what a `createContext` function makes. */
@@ -48,9 +51,9 @@ export const initRaincheck = {
   }),
 };
 
-function createRaincheck<TContext extends object, TTransaction, TCaptured, TTransformer, TCallerTransaction>(
-  options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction>,
-): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction> {
+function createRaincheck<TContext extends object, TTransaction, TCaptured, TTransformer, TCallerTransaction, TWebhook extends string>(
+  options: RaincheckOptions<TContext, TTransaction, TCaptured, TTransformer, TCallerTransaction, TWebhook>,
+): Raincheck<TContext, TTransaction, TTransformer, TCallerTransaction, TWebhook> {
   let bound: BoundRouter | null = null;
   const core: RaincheckCore = {
     engine: options.engine,
@@ -75,6 +78,8 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     acceptedAnswers: new WeakSet(),
     openAnswers: new WeakSet(),
     replyConsumers: new Map(),
+    webhooks: resolveEndpoints(options.webhooks),
+    webhookConnections: webhookConnections(),
     getProcedures: new Set(),
   };
 
@@ -123,9 +128,12 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       return callsProcedures(core, builder as unknown as CallsBuilder<object, TMeta, object, TErrorShape>, callsOptions);
     },
     async start(procedure, input, options) {
-      const { ctx, transaction, signal, reply, ...startOptions } = withContext(options);
+      const { ctx, transaction, signal, reply, webhook, ...startOptions } = withContext(options);
       const path = await pathOfProcedure(core, procedure);
-      const replyQueues = reply === undefined ? [] : [replyPlace(queueName(reply?.queue, "options.reply.queue")).queue];
+      const replyQueues = [
+        ...(reply === undefined ? [] : [replyPlace(queueName(reply?.queue, "options.reply.queue")).queue]),
+        ...(webhook === undefined ? [] : [replyPlace(requireWebhook(core, webhook, "options.webhook").name, "webhook").queue]),
+      ];
       const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, replyQueues });
       return callHandle(core, accepted) as CallHandle<never, never>;
     },
@@ -136,13 +144,17 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
       const { ctx, idempotencyKey } = withContext(options);
       return repeatOf(procedure, id, { by: { type: "replay", key: checkedKey(idempotencyKey, "options.idempotencyKey") }, ctx });
     },
+    webhook: (name) => webhookOf(core, name),
     replies: (queue, handlers, options) => consumeReplies(core, queue, { handlers, options }),
     http: httpContext,
     responseMeta: (meta) => describeResponse(core, meta),
     "~raincheck": {
       engine: core.engine,
       checkBound: () => void core.bound(),
-      replyQueues: () => Array.from(core.replyConsumers.keys(), (queue) => replyPlace(queue).queue),
+      replyQueues: () => [
+        ...Array.from(core.replyConsumers.keys(), (queue) => replyPlace(queue).queue),
+        ...Array.from(core.webhooks.keys(), (name) => replyPlace(name, "webhook").queue),
+      ],
       policyAt: async (path) => replyPolicyAt(core, path) ?? (await core.bound().find(path))?.mark.policy ?? null,
       invoke: (call, invokeOptions) => invoke(core, call, invokeOptions),
       describe: (error) => describeError(error, core),

@@ -14,8 +14,10 @@ import type { Reply, ReplyHandler } from "./reply.ts";
 import type { InvokeOptions, Invoked } from "./runtime.ts";
 import { StartScope } from "./start-scope.ts";
 
-/** The policy of the replies at a path; `null`: this process has no consumer for it, or it is no reply's path. */
+/** The policy of the replies at a path; `null`: this process has no consumer and no webhook for it, or it is no reply's path. */
 export function replyPolicyAt(core: RaincheckCore, path: string): Policy | null {
+  const named = parseReplyPath(path);
+  if (named?.kind === "webhook") return core.webhooks.get(named.name)?.policy ?? null;
   return consumerOf(core, path)?.policy ?? null;
 }
 

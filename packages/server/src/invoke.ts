@@ -11,10 +11,13 @@ import { invokeReply } from "./invoke-reply.ts";
 import type { InvokeOptions, Invoked } from "./runtime.ts";
 import { StartScope } from "./start-scope.ts";
 import { runProcedure } from "./trpc-internals.ts";
+import { sendMessage } from "./webhooks/send.ts";
 
 /** Runs one attempt of a call through the whole procedure: middleware, validation, resolver. See `RaincheckRuntime.invoke`. */
 export async function invoke(core: RaincheckCore, call: ClaimedCall, { signal, onProgress, yields }: InvokeOptions): Promise<Invoked> {
-  if (parseReplyPath(call.path) !== null) return await invokeReply(core, call, { signal, onProgress, yields });
+  const reply = parseReplyPath(call.path);
+  if (reply?.kind === "webhook") return await sendMessage(core, call, { name: reply.name, signal });
+  if (reply !== null) return await invokeReply(core, call, { signal, onProgress, yields });
   const { codecs } = core.bound();
   const { procedure, mark } = await findProcedure(core, call.path);
   signal.throwIfAborted();

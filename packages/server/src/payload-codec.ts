@@ -24,6 +24,12 @@ export interface PayloadCodec {
   encode(value: unknown, bounds: { readonly subject: PayloadSubject; readonly maxBytes: number }): Payload;
   /** @throws {PayloadUnreadable} for text that this codec cannot read. */
   decode(payload: Payload): unknown;
+  /**
+   * What crosses the wire for a payload: the value itself as JSON, or what the transformer makes of it.
+   *
+   * @throws {PayloadUnreadable} as `decode`.
+   */
+  toWire(payload: Payload): unknown;
 }
 
 /** The codecs of a router. */
@@ -42,15 +48,18 @@ export function routerCodecs(transformer: TRPCCombinedDataTransformer | null): R
   return { input: transformedCodec(transformer.input), output: transformedCodec(transformer.output) };
 }
 
-const plainCodec: PayloadCodec = {
+/** Plain JSON. */
+export const plainCodec: PayloadCodec = {
   encode: (value, bounds) => seal(toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: false }), "json"),
   decode: plainValue,
+  toWire: plainValue,
 };
 
 /** For what `capture` returns: JSON that comes back exactly as it was, whatever transformer the router has. */
 export const contextCodec: PayloadCodec = {
   encode: (value, bounds) => seal(toText(value, { ...bounds, maxDepth: limits.payloadDepth, exact: true }), "json"),
   decode: plainValue,
+  toWire: plainValue,
 };
 
 function transformedCodec(transformer: TRPCDataTransformer): PayloadCodec {
@@ -70,6 +79,11 @@ function transformedCodec(transformer: TRPCDataTransformer): PayloadCodec {
       // Written before the router had its transformer.
       if (by === "json") return value;
       return readable("the router's transformer refused it", () => transformer.deserialize(value) as unknown);
+    },
+    toWire(payload) {
+      const { text, by } = unseal(payload);
+      const value = fromText(text);
+      return by === "json" ? readable("the router's transformer refused it", () => transformer.serialize(value) as unknown) : value;
     },
   };
 }

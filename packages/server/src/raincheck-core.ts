@@ -8,6 +8,8 @@ import type { Log } from "./log.ts";
 import type { RestoredCall } from "./raincheck-options.ts";
 import type { CallReader } from "./shared-reads.ts";
 import type { ReplyConsumer } from "./reply-queue.ts";
+import type { WebhookConnections } from "./webhooks/connections.ts";
+import type { ResolvedEndpoint } from "./webhooks/endpoint.ts";
 
 /** See the file's head. The contexts of the application have lost their type here: methods, so that each may be given its own. */
 export interface RaincheckCore {
@@ -42,6 +44,9 @@ export interface RaincheckCore {
   readonly openAnswers: WeakSet<object>;
   /** The consumers of replies, by queue. */
   readonly replyConsumers: Map<string, ReplyConsumer>;
+  /** The endpoints of webhooks, by name. */
+  readonly webhooks: ReadonlyMap<string, ResolvedEndpoint>;
+  readonly webhookConnections: WebhookConnections;
   /** The `get` procedures that `calls()` made: where `Location` may point. */
   readonly getProcedures: Set<AnyTRPCProcedure>;
 }

@@ -3,6 +3,7 @@ import { type CallId, InvalidOption, refuseUnknownOptions } from "@raincheck/pro
 import type { TRPCCombinedDataTransformer, TRPCDataTransformer } from "@trpc/server";
 
 import type { Log } from "./log.ts";
+import type { WebhookEndpoint } from "./webhooks/endpoint.ts";
 
 /** What `restore` is told of the call whose attempt it restores the context for. */
 export interface RestoredCall {
@@ -24,8 +25,16 @@ export interface RestoredCall {
  * @typeParam TCaptured what `capture` keeps.
  * @typeParam TTransformer the router's transformer, if it is given.
  * @typeParam TCallerTransaction what the engine takes as the caller's own transaction.
+ * @typeParam TWebhook the names of `webhooks`.
  */
-export interface RaincheckOptions<TContext extends object, TTransaction, TCaptured, TTransformer, TCallerTransaction = TTransaction> {
+export interface RaincheckOptions<
+  TContext extends object,
+  TTransaction,
+  TCaptured,
+  TTransformer,
+  TCallerTransaction = TTransaction,
+  TWebhook extends string = never,
+> {
   /** Where calls are kept and delivered: `postgresEngine()` or `memoryEngine()`. */
   readonly engine: Engine<TTransaction, TCallerTransaction>;
   /**
@@ -48,6 +57,11 @@ export interface RaincheckOptions<TContext extends object, TTransaction, TCaptur
    * of `raincheck.start()` are typed as the resolver returns them; without it, as what JSON may have made of them.
    */
   readonly transformer?: TTransformer;
+  /**
+   * Where the end of calls can be posted, by names of at most 64 letters, digits, `_`, `-`, `.`: `start(…, { webhook: name })`. The workers of each
+   * process that is given an endpoint post to it. Keep a name for as long as messages to it wait. Default: none.
+   */
+  readonly webhooks?: { readonly [TName in TWebhook]: WebhookEndpoint };
   /** Takes warnings about the application's code. Default: `console.warn`. */
   readonly log?: Log;
 }
@@ -66,6 +80,7 @@ const knownOptions: readonly string[] = [
   "capture",
   "restore",
   "transformer",
+  "webhooks",
   "log",
 ] satisfies (keyof RaincheckOptions<object, unknown, unknown, unknown>)[];
 

@@ -10,6 +10,7 @@ import type { ReplyHandlers, ReplyOptions } from "./reply.ts";
 import type { ReplyQueue } from "./reply-queue.ts";
 import type { RaincheckRuntime } from "./runtime.ts";
 import type { Serialize } from "./trpc-internals.ts";
+import type { Webhook } from "./webhooks/webhook.ts";
 
 /**
  * What a procedure returned, as it comes back from the ledger. With the transformer given to `create()`: as it was. Without:
@@ -31,7 +32,7 @@ type HandleOf<TProcedure extends AnyTRPCProcedure, TTransformer> = CallHandle<
 >;
 
 /** What `raincheck.start()` takes beside procedure and input. */
-export interface InProcessStartOptions<TContext extends object, TCallerTransaction> extends StartOptions {
+export interface InProcessStartOptions<TContext extends object, TCallerTransaction, TWebhook extends string = never> extends StartOptions {
   /**
    * The context that the call is made with: the procedure's middleware runs with it, and its principal owns the call. With the context
    * of an attempt (a resolver's `ctx`, or a copy of it) the call is a child of the attempt's: see `detached`.
@@ -48,6 +49,11 @@ export interface InProcessStartOptions<TContext extends object, TCallerTransacti
    * the call, whatever ends it. A call that is found by its idempotency key keeps the queue that it was started with. Default: none.
    */
   readonly reply?: { readonly queue: string };
+  /**
+   * The end of the call is posted to this endpoint, one of `webhooks` of `create()`, as Standard Webhooks: signed, and tried again under the same
+   * `webhook-id`, which is the call's id, until it is taken. What is to be posted is written in the commit that ends the call. Default: none.
+   */
+  readonly webhook?: TWebhook;
   /** What the procedure's middleware gets as `signal`. It does not end the call. */
   readonly signal?: AbortSignal;
 }
@@ -59,8 +65,15 @@ export interface InProcessStartOptions<TContext extends object, TCallerTransacti
  * @typeParam TTransaction what the engine hands to `ctx.call.commit`'s function.
  * @typeParam TTransformer the router's transformer, if `create()` was given it.
  * @typeParam TCallerTransaction what `start()` takes as the caller's own transaction.
+ * @typeParam TWebhook the names of the endpoints that `create()` was given.
  */
-export interface Raincheck<TContext extends object, TTransaction, TTransformer = undefined, TCallerTransaction = TTransaction> {
+export interface Raincheck<
+  TContext extends object,
+  TTransaction,
+  TTransformer = undefined,
+  TCallerTransaction = TTransaction,
+  TWebhook extends string = never,
+> {
   /**
    * Makes a procedure deferrable: give it a procedure builder, then an output parser if there is one, then the resolver.
    *
@@ -107,7 +120,7 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
   start<TProcedure extends AnyTRPCProcedure>(
     procedure: TProcedure & OnlyDeferrable<TProcedure>,
     input: inferProcedureInput<TProcedure>,
-    options: InProcessStartOptions<TContext, TCallerTransaction>,
+    options: InProcessStartOptions<TContext, TCallerTransaction, TWebhook>,
   ): Promise<HandleOf<TProcedure, TTransformer>>;
 
   /**
@@ -152,6 +165,13 @@ export interface Raincheck<TContext extends object, TTransaction, TTransformer =
     handlers: ReplyHandlers<TRouter, TTransaction, TTransformer>,
     options?: ReplyOptions,
   ): ReplyQueue;
+
+  /**
+   * What became of the messages to an endpoint, and how one is posted again.
+   *
+   * @throws {InvalidOption} for a name that `create()` was not given.
+   */
+  webhook(name: TWebhook): Webhook;
 
   /**
    * Reads `Prefer: respond-async`, `wait=N` and `Idempotency-Key` of a request, to be spread into the context:

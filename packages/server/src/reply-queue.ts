@@ -1,28 +1,18 @@
 /** Reply queues: who takes their replies, and what became of those that nobody could take. */
 import { type CallRecord, parseReplyPath, replyPlace } from "@raincheck/engine";
-import {
-  type CallId,
-  type Failure,
-  InvalidOption,
-  type Policy,
-  isCallId,
-  queueName,
-  refuseUnknownOptions,
-  resolvePolicy,
-  wholeNumber,
-} from "@raincheck/protocol";
+import { type CallId, type Failure, InvalidOption, type Policy, queueName, refuseUnknownOptions, resolvePolicy } from "@raincheck/protocol";
 
-import { callNotFound } from "./access.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
-import { notRepeatable } from "./repeat-call.ts";
+import { type PageQuery, replyLog } from "./reply-log.ts";
 import type { Reply, ReplyHandler, ReplyOptions } from "./reply.ts";
-import { forCaller } from "./to-trpc-error.ts";
 
 /** A reply that was given up. It is kept for as long as the call that it tells of would be. */
 export interface DeadReply {
   /** Of the reply itself: what {@link ReplyQueue.retry} takes. */
   readonly id: CallId;
-  /** The path of the procedure whose call it tells of. */
+  /** The call that it tells of. */
+  readonly call: CallId;
+  /** The path of that call's procedure. */
   readonly path: string;
   readonly failure: Failure;
   /** Attempts at it. */
@@ -38,10 +28,7 @@ export interface ReplyQueue {
    *
    * @param page.cursor the `nextCursor` of the page before. @param page.limit from 1 to 100. Default 20.
    */
-  deadLetters(page?: {
-    readonly cursor?: string;
-    readonly limit?: number;
-  }): Promise<{ readonly replies: readonly DeadReply[]; readonly nextCursor: string | null }>;
+  deadLetters(page?: PageQuery): Promise<{ readonly replies: readonly DeadReply[]; readonly nextCursor: string | null }>;
   /**
    * Delivers a reply that was given up once more, with attempts of its own.
    *
@@ -74,29 +61,24 @@ export function consumeReplies(
   const policy = resolvePolicy(options);
   core.replyConsumers.set(queue, { policy, handlers: byPath });
 
-  const { engine } = core;
-  const reader = { principal: place.principal };
+  const log = replyLog(core, place, policy);
   return {
     queue,
-    async deadLetters({ cursor = null, limit = 20 }: { readonly cursor?: string | null; readonly limit?: number } = {}) {
-      const query = { path: null, state: "failed", cursor, limit: wholeNumber(limit, "limit", { min: 1, max: 100 }) } as const;
-      const page = await forCaller(() => engine.list(reader, query));
-      return { replies: page.calls.map(toDeadReply), nextCursor: page.nextCursor };
+    async deadLetters(page = {}) {
+      const { calls, nextCursor } = await log.list({ ...page, state: "failed" });
+      return { replies: calls.map(toDeadReply), nextCursor };
     },
-    async retry(id) {
-      const by = { type: "retry" } as const;
-      const record = isCallId(id) ? await forCaller(() => engine.read(id, reader)) : null;
-      if (record === null) throw callNotFound();
-      const { retentionMs } = policy;
-      const limits = { priority: 0, concurrency: null, startByMs: null, deadlineMs: null, retentionMs };
-      const repetition = await forCaller(() => engine.repeat(id, reader, { id: core.newCallId(), by, queue: place.queue, ...limits }));
-      if (repetition === null) throw callNotFound();
-      if (!repetition.repeated) throw notRepeatable(by, repetition.state);
-      return repetition.created;
-    },
+    retry: async (id) => (await log.repeat(id, { type: "retry" })).created,
   };
 }
 
-function toDeadReply({ id, path, failure, attempt, endedAt }: CallRecord): DeadReply {
-  return { id, path: parseReplyPath(path)?.path ?? path, failure: failure!, attempts: attempt, endedAt: new Date(endedAt!) };
+function toDeadReply({ id, tells, path, failure, attempt, endedAt }: CallRecord): DeadReply {
+  return {
+    id,
+    call: tells!,
+    path: parseReplyPath(path)?.path ?? path,
+    failure: failure!,
+    attempts: attempt,
+    endedAt: new Date(endedAt!),
+  };
 }

@@ -50,25 +50,25 @@ export type ReplyOptions = Pick<PolicyOptions, "timeout" | "retry">;
 export type ReplyHandlers<TRouter extends AnyTRPCRouter, TTransaction, TTransformer> = AnyTRPCRouter extends TRouter
   ? { readonly [path: string]: ReplyHandler<Reply, TTransaction> }
   : {
-      readonly [TPath in PathOf<TRouter["_def"]["record"]>]?: ReplyHandler<
+      readonly [TPath in DeferrablePath<TRouter["_def"]["record"]>]?: ReplyHandler<
         Reply<KeptOutput<OutputAt<TRouter["_def"]["record"], TPath>, TTransformer>>,
         TTransaction
       >;
     };
 
 /** The paths of a record's deferrable procedures. */
-type PathOf<TRecord> = {
+export type DeferrablePath<TRecord> = {
   [TKey in keyof TRecord & string]: TRecord[TKey] extends AnyTRPCProcedure
     ? TRecord[TKey] extends DeferrableBrand
       ? TKey
       : never
     : TRecord[TKey] extends TRPCRouterRecord
-      ? `${TKey}.${PathOf<TRecord[TKey]>}`
+      ? `${TKey}.${DeferrablePath<TRecord[TKey]>}`
       : never;
 }[keyof TRecord & string];
 
 /** What the procedure at a path results in: a streaming one in what it returns. */
-type OutputAt<TRecord, TPath extends string> = TPath extends keyof TRecord
+export type OutputAt<TRecord, TPath extends string> = TPath extends keyof TRecord
   ? TRecord[TPath] extends AnyTRPCProcedure
     ? ResultOf<inferProcedureOutput<TRecord[TPath]>>
     : never

@@ -127,6 +127,25 @@ export const replyTheme = defineTheme("reply", {
     twin: acceptingThat("tells its first queue alone", ({ replyQueues }) => ({ replyQueues: replyQueues.slice(0, 1) })),
   },
 
+  "to one endpoint only so many replies go at once, and the others follow": {
+    async run(trial) {
+      const { queue } = replyPlace(trial.queue, "webhook");
+      const ended = Array.from({ length: 10 }, () => trial.accept({ replyQueues: [queue] }));
+      for (const id of await Promise.all(ended)) await trial.engine.cancel(id, trial.owner, null);
+      const first = await trial.claim({ queues: [queue], limit: 10 });
+      expect(first).toHaveLength(8);
+      expect(await trial.claim({ queues: [queue], limit: 10 })).toEqual([]);
+      await trial.engine.settle(first[0]!, { type: "succeeded", output: "1" });
+      await trial.engine.settle(first[1]!, { type: "retrying", reason: "failed", failure, delayMs: 60_000 });
+      const others = [await trial.claimSoon({ queues: [queue] }), await trial.claimSoon({ queues: [queue] })];
+      expect(new Set([...first, ...others].map(({ id }) => id)).size).toBe(10);
+      expect(others.map(({ attempt }) => attempt)).toEqual([1, 1]);
+    },
+    twin: acceptingThat("tells consumers, of whom nobody is waited for", ({ replyQueues }) => ({
+      replyQueues: replyQueues.map((queue) => queue.replace("webhook/", "reply/")),
+    })),
+  },
+
   "a call without a reply queue tells nobody, and an attempt that does not end it tells nothing": {
     async run(trial) {
       const silent = await trial.running();

@@ -4,7 +4,7 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
-import { type StoredReply, placeOfQueue, soonForgottenPrefix, takenReplyKeptMs } from "../reply.ts";
+import { type StoredReply, concurrencyOfReplies, placeOfQueue, soonForgottenPrefix, takenReplyKeptMs } from "../reply.ts";
 import type { Yields } from "../yields.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
@@ -258,7 +258,7 @@ export class MemoryCall {
       context: "null",
       idempotencyKey: null,
       priority,
-      concurrency: null,
+      concurrency: concurrencyOfReplies(queue),
       delayMs: 0,
       startByMs: null,
       deadlineMs: null,

@@ -6,7 +6,7 @@
  * statement, and no transaction where there was none. A call that wants no reply pays for two empty columns.
  */
 import type { PendingQuery, Row } from "postgres";
-import { placeOfQueue, soonForgottenPrefix } from "../../reply.ts";
+import { concurrencyOfReplies, placeOfQueue, replyPlace, soonForgottenPrefix } from "../../reply.ts";
 import { noteAside } from "../aside/aside-paths.ts";
 import type { Ledger } from "../ledger.ts";
 import type { Executor } from "../sessions/transaction.ts";
@@ -41,12 +41,14 @@ export function endOf(sql: Executor): PendingQuery<Row[]> {
  * @param ended the part that has updated the calls, and returns their `id` beside {@link endOf}.
  */
 export function replies(schema: string, sql: Executor, ended: string): PendingQuery<Row[]> {
+  const webhooks = replyPlace("", "webhook").queue;
   return sql`
     reply as (
       insert into ${sql(schema)}.call
-        (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, aside_attempt, tells)
+        (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms, aside_attempt, concurrency, tells)
       select gen_random_uuid(), '~' || reply_queue || '/' || path, reply_queue, '~' || reply_queue,
-        'queued', 1, priority, reply, 'null', ''::bytea, now(), now(), retention_ms, 0, id
+        'queued', 1, priority, reply, 'null', ''::bytea, now(), now(), retention_ms, 0,
+        case when starts_with(reply_queue, ${webhooks}) then ${concurrencyOfReplies(webhooks)}::int end, id
       from ${sql(ended)}, unnest(reply_queues) as reply_queue where reply is not null
       returning id
     ), reply_noted as (
