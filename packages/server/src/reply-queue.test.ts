@@ -95,6 +95,7 @@ describe("a reply", () => {
     expect(replies).toEqual([
       {
         id: expect.any(String) as string,
+        call: id,
         path: "book",
         attempts: 1,
         failure: { code: "FAILED", message: "the line is down" },
