@@ -5,6 +5,9 @@
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { accept } from "./queues/accept.ts";
+import { closed } from "./queues/closed.ts";
+import { roundtrip } from "./queues/roundtrip.ts";
 import { latency } from "./latency/latency.ts";
 import { cuts } from "./subscribers/cuts.ts";
 import { delivery } from "./subscribers/delivery.ts";
@@ -13,6 +16,9 @@ import { subscribersBenchmark } from "./subscribers/subscribers.ts";
 import { type Benchmark, type BenchmarkReport, printReport } from "./report.ts";
 
 const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
+  ["closed", closed],
+  ["roundtrip", roundtrip],
+  ["accept", accept],
   ["latency", latency],
   ["subscribers", subscribersBenchmark],
   ["fanout", fanout],

@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { percentile } from "../report.ts";
+import type { Caller } from "./peer.ts";
+
+/** What a caller is asked to measure. */
+export interface Asked {
+  /** `call`: from submitting to the result; `accept`: until it is durable. */
+  readonly what: "call" | "accept";
+  /** At once; whoever has an answer asks again. */
+  readonly inFlight: number;
+  /** What comes before does not count. */
+  readonly warmUpMs: number;
+  readonly ms: number;
+}
+
+/** What it measured. */
+export interface Measured {
+  readonly perSecond: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
+/** Keeps so many calls in flight for a while. Those that end in the time count. */
+export async function measure(caller: Caller, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
+  const times: number[] = [];
+  let state: "warming" | "counting" | "over" = "warming";
+  const loop = async (): Promise<void> => {
+    while (state !== "over") {
+      const begun = performance.now();
+      await caller[what]();
+      if (state === "counting") times.push(performance.now() - begun);
+    }
+  };
+  const loops = Array.from({ length: inFlight }, loop);
+  await sleep(warmUpMs);
+  state = "counting";
+  const from = performance.now();
+  await Promise.race([sleep(ms), Promise.all(loops)]);
+  const seconds = (performance.now() - from) / 1_000;
+  state = "over";
+  await Promise.all(loops);
+  times.sort((a, b) => a - b);
+  return {
+    perSecond: times.length / seconds,
+    p50Ms: percentile(times, 50),
+    p95Ms: percentile(times, 95),
+    p99Ms: percentile(times, 99),
+  };
+}

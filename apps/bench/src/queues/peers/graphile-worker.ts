@@ -1,0 +1,76 @@
+/** graphile-worker with its local queue, and a notification of one's own for each result: it has none. */
+import { randomUUID } from "node:crypto";
+import { Logger, makeWorkerUtils, run } from "graphile-worker";
+import postgres from "postgres";
+import type { Peer } from "../peer.ts";
+import { Pending } from "../pending.ts";
+
+const logger = new Logger(() => () => undefined);
+
+/** See the file's head. */
+export const peer: Peer = {
+  async prepare({ url }) {
+    const utils = await makeWorkerUtils({ connectionString: url, logger });
+    await utils.migrate();
+    await utils.release();
+    const sql = postgres(url, { max: 1, onnotice: () => undefined });
+    await sql`create table if not exists graphile_result (id text primary key, output jsonb not null)`;
+    await sql.end();
+  },
+  async openCaller({ url }) {
+    const utils = await makeWorkerUtils({ connectionString: url, maxPoolSize: 20, logger });
+    const sql = postgres(url, { max: 4 });
+    const pending = new Pending();
+    // Results that are told of while others are read share the next read.
+    let told: string[] = [];
+    let reading = false;
+    const read = async (): Promise<void> => {
+      if (reading) return;
+      reading = true;
+      while (told.length > 0) {
+        const ids = told;
+        told = [];
+        for (const { id } of await sql`select id, output from graphile_result where id = any(${ids})`) pending.done(id as string);
+      }
+      reading = false;
+    };
+    await sql.listen("graphile_done", (id) => {
+      told.push(id);
+      void read();
+    });
+    const accept = (id: string = randomUUID()) => utils.addJob("noop", { id });
+    return {
+      accept: () => accept(),
+      async call() {
+        const id = randomUUID();
+        await accept(id);
+        await pending.wait(id);
+      },
+      async [Symbol.asyncDispose]() {
+        await sql.end();
+        await utils.release();
+      },
+    };
+  },
+  async openWorker({ url, inFlight }) {
+    const concurrency = Math.min(64, Math.max(16, inFlight));
+    const runner = await run({
+      connectionString: url,
+      noHandleSignals: true,
+      concurrency,
+      maxPoolSize: 20,
+      logger,
+      preset: { worker: { localQueue: { size: Math.max(128, 2 * inFlight) }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      taskList: {
+        noop: async (payload, { query }) => {
+          const { id } = payload as { id: string };
+          await query(
+            "with result as (insert into graphile_result (id, output) values ($1, $2) returning id) select pg_notify('graphile_done', id) from result",
+            [id, '"done"'],
+          );
+        },
+      },
+    });
+    return { [Symbol.asyncDispose]: () => runner.stop() };
+  },
+};
