@@ -1,6 +1,6 @@
 import type { DeliveryFactory, SqlExecutor } from "../delivery/delivery.ts";
 import type { SettleResult } from "../attempt.ts";
-import type { EventPage } from "../call-record.ts";
+import type { CallRecord, EventPage } from "../call-record.ts";
 import { YieldsMissing } from "../engine-errors.ts";
 import type { NewCall } from "../new-call.ts";
 import { type GroupCommit, groupCommit } from "../group-commit.ts";
@@ -9,6 +9,7 @@ import type { AcceptResult } from "./accepting/accept.ts";
 import { AsidePaths, type PathAside } from "./aside/aside-paths.ts";
 import { atStart, openApplication, openControl, probe } from "./sessions/connections.ts";
 import { type EventsRequest, readEvents } from "./reading/events.ts";
+import { type ReadRequest, readCalls } from "./reading/read.ts";
 import { makeGate } from "./claiming/gate.ts";
 import { whereIs } from "./accepting/join.ts";
 import { startKeeper } from "./keeping/keep.ts";
@@ -46,6 +47,7 @@ export interface OpenLedger {
   readonly report: GroupCommit<Report, SettleResult>;
   readonly append: GroupCommit<Appending, SettleResult>;
   readonly events: GroupCommit<EventsRequest, EventPage | null>;
+  readonly read: GroupCommit<ReadRequest, CallRecord | null>;
   /** Closes, in the reverse order of opening, all that was opened. */
   close(): Promise<void>;
 }
@@ -106,6 +108,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
       isItemsFault: (error) => isRefused(error) || error instanceof YieldsMissing,
     }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
+    read: groupCommit({ write: (requests) => readCalls(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),
     async close() {
       isClosing = true;
       // Together: what the keeper and the poll have under way has no longer than everybody else, whether Postgres answers or not.

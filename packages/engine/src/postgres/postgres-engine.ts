@@ -17,7 +17,7 @@ import { startHeartbeat } from "./leasing/heartbeat.ts";
 import { extend } from "./leasing/lease.ts";
 import { openLedger } from "./open-ledger.ts";
 import { checkUrl } from "./sessions/reach.ts";
-import { list, read } from "./reading/read.ts";
+import { list } from "./reading/read.ts";
 import { repeat } from "./accepting/repeat.ts";
 import { startOnce } from "./start-once.ts";
 import { Subscribers } from "./waking/subscribers.ts";
@@ -133,7 +133,7 @@ export function postgresEngine(options: PostgresEngineOptions = {}): Engine<Tran
     // What is no id at all is an unknown one; Postgres would call it a malformed uuid.
     cancel: async (id, reader, reason) => (isCallId(id) ? cancel((await opened.get()).ledger, { id, reader }, reason) : null),
     repeat: async (id, reader, given) => (isCallId(id) ? repeat((await opened.get()).ledger, { id, reader }, given) : null),
-    read: async (id, reader) => (isCallId(id) ? read((await opened.get()).ledger, id, reader) : null),
+    read: async (id, reader) => (isCallId(id) ? (await opened.get()).read({ id, reader }) : null),
     list: async (reader, query) => list((await opened.get()).ledger, reader, query),
     events: async (id, after, reader) => (isCallId(id) ? (await opened.get()).events({ id, after, reader }) : null),
     subscribe(id, wake) {

@@ -25,17 +25,47 @@ interface CallRow {
   readonly cancel_reason: string | null;
 }
 
-/** See `Engine.read`. */
-export async function read({ schema, control }: Ledger, id: CallId, reader: Reader): Promise<CallRecord | null> {
-  const [row] = await whileAvailable("read", () =>
-    control.use(
-      (sql) => sql<CallRow[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, tells, state, seq, attempt, progress, created_at, started_at, ended_at, output, failure, cancel_reason
-      from ${sql(schema)}.call
-      where id = ${id} and (principal is null or principal = ${reader.principal})`,
-    ),
+interface ReadRow extends CallRow {
+  readonly request: number;
+  /** Whether its output is for the next answer. */
+  readonly is_left: boolean;
+}
+
+/** One reader's question. */
+export interface ReadRequest {
+  readonly id: CallId;
+  readonly reader: Reader;
+}
+
+/** Outputs of one answer come to so many bytes, and one more output, at most: calls whose output comes behind are asked for again. */
+const answerBytes = 4 * 1_048_576;
+
+/** Reads many calls in one statement. See `Engine.read`. */
+export async function readCalls(ledger: Ledger, requests: readonly ReadRequest[]): Promise<(CallRecord | null)[]> {
+  const rows = await whileAvailable("read", () => readRows(ledger, requests));
+  const records: (CallRecord | null)[] = requests.map(() => null);
+  for (const row of rows) records[row.request] = toRecord(row);
+  const left = rows.filter(({ is_left }) => is_left).map(({ request }) => request);
+  if (left.length === 0) return records;
+  const others = await readCalls(
+    ledger,
+    left.map((index) => requests[index]!),
   );
-  return row === undefined ? null : toRecord(row);
+  others.forEach((record, index) => (records[left[index]!] = record));
+  return records;
+}
+
+function readRows({ schema, control }: Ledger, requests: readonly ReadRequest[]): Promise<ReadRow[]> {
+  return control.use((sql) => {
+    const isLeft = sql`call.output is not null and coalesce(sum(octet_length(call.output)) over earlier > ${answerBytes}, false)`;
+    return sql<ReadRow[]>`
+    select item.request, ${columns(schema, sql, sql`item.reader`)}, ${isLeft} as is_left, case when ${isLeft} then null else call.output end as output
+    from unnest(
+      ${requests.map((_, index) => index)}::int[], ${requests.map(({ id }) => id)}::uuid[], ${requests.map(({ reader }) => reader.principal)}::text[]
+    ) as item (request, id, reader)
+    join ${sql(schema)}.call on call.id = item.id and (call.principal is null or call.principal = item.reader)
+    window earlier as (order by item.request rows between unbounded preceding and 1 preceding)`;
+  });
 }
 
 /** See `Engine.list`. The cursor is the place of the page's last call: `<created_at in microseconds>.<id>`. */
@@ -45,7 +75,7 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   const rows = await whileAvailable("list", () =>
     control.use(
       (sql) => sql<(CallRow & { created_us: string })[]>`
-      select id, path, queue, principal, ${seenParent(schema, sql, reader)} as parent, ${seenRepeats(sql, reader)} as repeats, tells, state, seq, attempt, progress, created_at, started_at, ended_at, failure, cancel_reason,
+      select ${columns(schema, sql, sql`${reader.principal}::text`)},
         (extract(epoch from created_at) * 1000000)::bigint as created_us
       from ${sql(schema)}.call
       where principal = ${reader.principal}
@@ -65,14 +95,16 @@ export async function list({ schema, control }: Ledger, reader: Reader, query: L
   };
 }
 
-/** The id of a call's parent, if that is kept and the reader's own. */
-function seenParent(schema: string, sql: Executor, { principal }: Reader): PendingQuery<Row[]> {
-  return sql`(select parent.id from ${sql(schema)}.call as parent where parent.id = call.parent_id and parent.principal = ${principal})`;
-}
-
-/** The id of the call that a call repeats, if that is the reader's own. */
-function seenRepeats(sql: Executor, { principal }: Reader): PendingQuery<Row[]> {
-  return sql`case when principal = ${principal} then repeats end`;
+/**
+ * What a record is made of, without its output, as a principal may see it: the ids of its parent, if that is kept, and of the call that it
+ * repeats only if they are that principal's own.
+ */
+function columns(schema: string, sql: Executor, principal: PendingQuery<Row[]>): PendingQuery<Row[]> {
+  return sql`
+    call.id, call.path, call.queue, call.principal,
+    (select parent.id from ${sql(schema)}.call as parent where parent.id = call.parent_id and parent.principal = ${principal}) as parent,
+    case when call.principal = ${principal} then call.repeats end as repeats, call.tells,
+    call.state, call.seq, call.attempt, call.progress, call.created_at, call.started_at, call.ended_at, call.failure, call.cancel_reason`;
 }
 
 const cursorPattern = /^(\d{1,17})\.([0-9a-f-]{36})$/;
