@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { accept } from "./queues/accept.ts";
 import { closed } from "./queues/closed.ts";
+import { drain } from "./queues/drain.ts";
 import { roundtrip } from "./queues/roundtrip.ts";
 import { latency } from "./latency/latency.ts";
 import { cuts } from "./subscribers/cuts.ts";
@@ -19,6 +20,7 @@ const benchmarks: ReadonlyMap<string, Benchmark> = new Map([
   ["closed", closed],
   ["roundtrip", roundtrip],
   ["accept", accept],
+  ["drain", drain],
   ["latency", latency],
   ["subscribers", subscribersBenchmark],
   ["fanout", fanout],

@@ -62,5 +62,6 @@ export function printReport(report: BenchmarkReport): void {
     for (const [metric, figure] of Object.entries(metrics))
       console.log(`  ${[peer, ...Object.values(params), metric].join(" ").padEnd(32)} ${show(figure)}`);
   }
-  for (const ratio of report.ratios) console.log(`  ${ratio.metric} of ${ratio.of} to ${ratio.to}`.padEnd(34) + ` ${show(ratio)}`);
+  for (const { metric, of, to, params, ...ratio } of report.ratios)
+    console.log(`  ${metric} of ${of} to ${to}, ${Object.values(params).join(" ")}`.padEnd(50) + ` ${show(ratio)}`);
 }

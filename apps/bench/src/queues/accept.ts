@@ -1,9 +1,20 @@
 /** Calls that are made durable, a second, by so many producers at once; nobody runs them. */
 import type { Benchmark } from "../report.ts";
+import { ask } from "./ask.ts";
+import { peerNames } from "./peer.ts";
 import { takeTurns } from "./turns.ts";
 
 const asked = [1, 8, 32, 256].map((inFlight) => ({ what: "accept", inFlight, warmUpMs: 500, ms: 3_000 }) as const);
 
 /** See the file's head. */
 export const accept: Benchmark = ({ rounds, log }) =>
-  takeTurns({ benchmark: "accept", rounds, log, asked, hasWorker: false, metrics: ["perSecond", "p50Ms", "p99Ms"] });
+  takeTurns({
+    benchmark: "accept",
+    rounds,
+    log,
+    peers: peerNames,
+    inFlight: 256,
+    work: "calls",
+    metrics: ["perSecond", "p50Ms", "p99Ms"],
+    measure: (at) => ask(at, asked, { hasWorker: false }),
+  });

@@ -11,8 +11,10 @@ export interface Peer {
 export interface Server {
   /** Of Postgres, or of Redis. */
   readonly url: string;
-  /** Calls that are made at once. */
+  /** Calls that are made at once; of a backlog, those that one worker has in hand. */
   readonly inFlight: number;
+  /** `backlog`: nobody waits for the results, which are kept all the same. */
+  readonly work: "calls" | "backlog";
 }
 
 /** A process that calls. */
@@ -21,18 +23,34 @@ export interface Caller extends AsyncDisposable {
   call(): Promise<unknown>;
   /** Submits a call, and resolves when it is durable, without waiting for its result. */
   accept(): Promise<unknown>;
+  /** Makes so many calls durable, as fast as it can. */
+  fill(count: number): Promise<void>;
+  /** Calls that have not ended. */
+  left(): Promise<number>;
 }
 
-/** The peers, by name: a module of `peers/` each, loaded in processes of its own. */
-export const peerNames = ["raincheck", "pg-boss", "graphile-worker", "dbos", "bullmq", "bullmq-always", "three-commits"] as const;
+const modules = {
+  raincheck: () => import("./peers/raincheck.ts"),
+  "pg-boss": () => import("./peers/pg-boss.ts"),
+  "graphile-worker": () => import("./peers/graphile-worker.ts"),
+  dbos: () => import("./peers/dbos.ts"),
+  bullmq: () => import("./peers/bullmq.ts"),
+  // The same: they differ in how their server is set up.
+  "bullmq-always": () => import("./peers/bullmq.ts"),
+  "three-commits": () => import("./peers/three-commits.ts"),
+} satisfies Record<string, () => Promise<{ readonly peer: Peer }>>;
 
-/** One of {@link peerNames}. */
-export type PeerName = (typeof peerNames)[number];
+/** A peer's name. */
+export type PeerName = keyof typeof modules;
 
-/** Loads a peer. */
-export async function loadPeer(name: string): Promise<Peer> {
-  // One module for both: they differ in how their server is set up.
-  const file = name === "bullmq-always" ? "bullmq" : name;
-  const { peer } = (await import(`./peers/${file}.ts`)) as { peer: Peer };
+/** The peers, by name. */
+export const peerNames = Object.keys(modules) as PeerName[];
+
+/** Those that find what was queued before they began. */
+export const drainingPeers = peerNames.filter((name) => name !== "three-commits");
+
+/** Loads a peer: its library too, so each in processes of its own. */
+export async function loadPeer(name: PeerName): Promise<Peer> {
+  const { peer } = await modules[name]();
   return peer;
 }

@@ -1,6 +1,10 @@
 /** One call at a time, from submitting it to its result. */
 import type { Benchmark } from "../report.ts";
+import { ask } from "./ask.ts";
+import { peerNames } from "./peer.ts";
 import { takeTurns } from "./turns.ts";
+
+const asked = [{ what: "call", inFlight: 1, warmUpMs: 1_500, ms: 4_000 }] as const;
 
 /** See the file's head. */
 export const roundtrip: Benchmark = ({ rounds, log }) =>
@@ -8,7 +12,9 @@ export const roundtrip: Benchmark = ({ rounds, log }) =>
     benchmark: "roundtrip",
     rounds,
     log,
-    asked: [{ what: "call", inFlight: 1, warmUpMs: 1_500, ms: 4_000 }],
-    hasWorker: true,
+    peers: peerNames,
+    inFlight: 1,
+    work: "calls",
     metrics: ["p50Ms", "p95Ms", "p99Ms"],
+    measure: (at) => ask(at, asked, { hasWorker: true }),
   });

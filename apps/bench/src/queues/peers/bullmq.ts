@@ -21,6 +21,11 @@ export const peer: Peer = {
     return {
       accept,
       call: async () => (await accept()).waitUntilFinished(events),
+      async fill(count) {
+        for (let made = 0; made < count; made += 1_000)
+          await queue.addBulk(Array.from({ length: Math.min(1_000, count - made) }, () => ({ name, data: { input: null } })));
+      },
+      left: () => queue.getJobCountByTypes("waiting", "active"),
       async [Symbol.asyncDispose]() {
         await events.close();
         await queue.close();

@@ -1,5 +1,7 @@
 /** DBOS with its polls tuned: the queue is looked at each 50 ms, and a result each 100 ms. */
 import { DBOS, DBOSClient } from "@dbos-inc/dbos-sdk";
+import { countOf } from "../count-of.ts";
+import { inParallel } from "../in-parallel.ts";
 import type { Peer } from "../peer.ts";
 
 const name = "bench";
@@ -33,6 +35,8 @@ export const peer: Peer = {
     return {
       accept,
       call: async () => (await accept()).getResult({ pollingIntervalMs }),
+      fill: (count) => inParallel(count, accept),
+      left: () => countOf(url, "select count(*)::int from dbos.workflow_status where status in ('ENQUEUED', 'PENDING')"),
       [Symbol.asyncDispose]: () => client.destroy(),
     };
   },

@@ -4,6 +4,7 @@
  */
 import { PgBoss } from "pg-boss";
 import postgres from "postgres";
+import { countOf } from "../count-of.ts";
 import type { Peer } from "../peer.ts";
 import { Pending } from "../pending.ts";
 
@@ -58,16 +59,24 @@ export const peer: Peer = {
         void wake();
         await pending.wait(id);
       },
+      async fill(count) {
+        for (let made = 0; made < count; made += 1_000)
+          await boss.insert(
+            queue,
+            Array.from({ length: Math.min(1_000, count - made) }, () => ({ data: { input: null } })),
+          );
+      },
+      left: () => countOf(url, "select count(*)::int from pgboss.job where state < 'completed'"),
       async [Symbol.asyncDispose]() {
         await sql.end();
         await boss.stop({ graceful: false });
       },
     };
   },
-  async openWorker({ url, inFlight }) {
+  async openWorker({ url, inFlight, work }) {
     const boss = await openBoss(url);
     const sql = postgres(url, { max: 4 });
-    const batchSize = Math.max(100, inFlight);
+    const batchSize = work === "backlog" ? 2_000 : Math.max(100, inFlight);
     let stopped = false;
     let woken = Promise.withResolvers<void>();
     const { unlisten } = await sql.listen("boss_queued", () => woken.resolve());
@@ -83,6 +92,7 @@ export const peer: Peer = {
         }
         const ids = jobs.map(({ id }) => id);
         await boss.complete(queue, ids, { output: "done" });
+        if (work === "backlog") continue;
         // A payload of a notification has 8,000 bytes at most.
         for (let at = 0; at < ids.length; at += 200) await sql`select pg_notify('boss_done', ${JSON.stringify(ids.slice(at, at + 200))})`;
       }

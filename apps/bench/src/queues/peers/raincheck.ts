@@ -2,6 +2,8 @@ import { postgresEngine } from "@raincheck/engine/postgres";
 import { initRaincheck } from "@raincheck/server";
 import { runWorker } from "@raincheck/worker";
 import { initTRPC } from "@trpc/server";
+import { countOf } from "../count-of.ts";
+import { inParallel } from "../in-parallel.ts";
 import type { Peer } from "../peer.ts";
 
 function application(url: string) {
@@ -27,6 +29,8 @@ export const peer: Peer = {
     return {
       accept,
       call: async () => (await accept()).result(),
+      fill: (count) => inParallel(count, accept),
+      left: () => countOf(url, "select count(*)::int from raincheck.call where state in ('queued', 'running')"),
       [Symbol.asyncDispose]: () => engine.stop(),
     };
   },

@@ -1,6 +1,8 @@
 /** The floor: what has to be written, each in a commit of its own with its notification, and nothing else. No batches, no lease, no retry. */
 import { randomUUID } from "node:crypto";
 import postgres from "postgres";
+import { countOf } from "../count-of.ts";
+import { inParallel } from "../in-parallel.ts";
 import type { Peer } from "../peer.ts";
 import { Pending } from "../pending.ts";
 
@@ -23,6 +25,8 @@ export const peer: Peer = {
     return {
       accept,
       call: async () => pending.wait(await accept()),
+      fill: (count) => inParallel(count, accept),
+      left: () => countOf(url, "select count(*)::int from floor where state <> 'succeeded'"),
       [Symbol.asyncDispose]: () => sql.end(),
     };
   },
