@@ -1,6 +1,6 @@
 /** The contract of React's `useSyncExternalStore`, held without React. */
 import { TRPCError } from "@trpc/server";
-import { describe, expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it, onTestFinished, vi } from "vitest";
 import { closed, watched } from "../test/reading.ts";
 import { type Served, serve } from "../test/served.ts";
 import { type CallStore, type CallView, callStore } from "./call-store.ts";
@@ -51,6 +51,33 @@ describe.each(["HTTP and SSE", "in process", "HTTP without subscriptions"] as co
     const requests = served.requests.length;
     subscriber(store).unsubscribe();
     expect([store.getSnapshot().state, served.requests.length]).toEqual(["succeeded", requests]);
+  });
+
+  it("tells everybody, though one of them throws, and follows on", async () => {
+    await using served = await serve({ transport });
+    const { script } = served;
+    const handle = await make(served);
+    const store = callStore(handle);
+    const uncaught: unknown[] = [];
+    const note = (error: unknown): void => void uncaught.push(error);
+    // What a listener throws goes where uncaught errors go: here the runner's own listeners wait for them.
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException").on("uncaughtException", note);
+    onTestFinished(() => {
+      process.removeListener("uncaughtException", note);
+      for (const listener of others) process.on("uncaughtException", listener);
+    });
+    store.subscribe(() => {
+      throw new Error("a bad render");
+    });
+    const { until } = subscriber(store);
+    await until(inState("queued"));
+    script.emit(handle.id, { type: "started", attempt: 1 });
+    script.succeed(handle.id, "made");
+    await until(inState("succeeded"));
+    expect(store.getSnapshot()).toMatchObject({ state: "succeeded", error: null });
+    await vi.waitFor(() => expect(uncaught.length).toBeGreaterThan(0), { timeout: 15_000 });
+    expect(new Set(uncaught.map(String))).toEqual(new Set(["Error: a bad render"]));
   });
 
   it("shows every other end", async () => {

@@ -66,7 +66,7 @@ function newStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress, unknown
     view = next;
     // Who comes while they are told knows the view already.
     const told = Array.from(listeners);
-    for (const { changed } of told) changed();
+    for (const { changed } of told) callApart(changed);
   };
 
   const follow = async (abort: AbortController): Promise<void> => {
@@ -99,6 +99,18 @@ function newStore<TOutput, TProgress>(handle: Handle<TOutput, TProgress, unknown
     },
     getSnapshot: () => view,
   };
+}
+
+/** What a listener throws is its own: it neither ends the following nor keeps the others from being told. */
+function callApart(changed: () => void): void {
+  try {
+    changed();
+  } catch (error) {
+    // As a listener of an event target: reported where uncaught errors are.
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
 }
 
 function viewAfter<TOutput, TProgress>(

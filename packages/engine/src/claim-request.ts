@@ -12,6 +12,8 @@ export interface ClaimRequest {
   readonly leaseMs: number;
   /** The procedures of which this claim takes only so many calls, or none; the others of them are set aside. Default none. */
   readonly withheld?: readonly Withheld[] | undefined;
+  /** Queues of which, together, this claim takes only so many calls; the others of them stay where they are. Default none. */
+  readonly capped?: { readonly queues: readonly string[]; readonly places: number } | undefined;
 }
 
 /**

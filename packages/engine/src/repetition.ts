@@ -16,7 +16,10 @@ export interface Repeat {
   readonly startByMs: number | null;
   /** `null`: no limit. Counted from now. */
   readonly deadlineMs: number | null;
-  readonly retentionMs: number;
+  /** `null`: that of the call that it repeats. */
+  readonly retentionMs: number | null;
+  /** As in `NewCall`. Default: those of the call that it repeats. */
+  readonly replyQueues?: readonly string[] | undefined;
 }
 
 /**

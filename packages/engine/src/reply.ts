@@ -74,6 +74,12 @@ export function concurrencyOfReplies(queue: string): number | null {
   return queue.startsWith(webhookQueues) ? webhookConcurrency : null;
 }
 
+/** What the paths of messages to webhooks begin with. */
+export const webhookPathPrefix = replyPlace("", "webhook").principal;
+
+/** So many workers of a message to a webhook may die, which it can do nothing about, before it is given up: in place of `limits.crashes`. */
+export const webhookCrashes = 100;
+
 /** What the paths of replies begin with that are kept no longer than {@link takenReplyKeptMs} once they are taken. */
 export const soonForgottenPrefix = replyPlace("").principal;
 

@@ -17,20 +17,20 @@ export interface StartOptions {
    * attempt starts, unless in a transaction, has one too: an attempt which goes on after a crash or a hand-back finds the calls of the
    * one before.
    */
-  readonly idempotencyKey?: string;
+  readonly idempotencyKey?: string | undefined;
   /** How long the call waits before its first attempt may begin. Default none. */
-  readonly delay?: Duration;
+  readonly delay?: Duration | undefined;
   /** The longest time the call may wait for its first attempt, its `delay` included. Default: the policy's. */
-  readonly startBy?: Duration;
+  readonly startBy?: Duration | undefined;
   /** The longest time from the acceptance to the end. Default: the policy's. */
-  readonly deadline?: Duration;
+  readonly deadline?: Duration | undefined;
   /** A whole number from -1000 to 1000. Default: the policy's. */
-  readonly priority?: number;
+  readonly priority?: number | undefined;
   /**
    * Of a call that an attempt starts: `true` lets it go its own way, without a parent, so that neither the parent's cancel nor its
    * deadline is carried to it. Says nothing of any other call. Default `false`.
    */
-  readonly detached?: boolean;
+  readonly detached?: boolean | undefined;
 }
 
 /** A serialised handle: what names a call. It holds no secret and no right. */

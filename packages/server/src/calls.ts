@@ -179,7 +179,8 @@ export function callsProcedures<TMeta, TErrorShape>(
 
     replay: builder.input(parseReplayRequest).mutation(async ({ ctx, input }) => {
       const { id, idempotencyKey: key = null } = input;
-      return (await repeatCall(core, { id, by: { type: "replay", key }, reader: readerOf(core, ctx) })).call;
+      // As often as the client likes: reply queues and webhooks are the server's to write to.
+      return (await repeatCall(core, { id, by: { type: "replay", key }, reader: readerOf(core, ctx), replyQueues: [] })).call;
     }),
   };
   core.getProcedures.add(procedures.get);

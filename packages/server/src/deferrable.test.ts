@@ -227,6 +227,9 @@ describe("in async mode", () => {
       code: "BAD_REQUEST",
       message: 'The procedure "never" must not be called in async mode: its policy says so.',
     });
+    // A header says what a client would rather have, and no more.
+    const preferring = { ...ann, ...raincheck.http({ headers: { prefer: "respond-async" } }) };
+    expect(await router.createCaller(preferring).never()).toBe("sync");
     expect(await router.createCaller(annAsync).always()).toMatchObject({ created: true });
     expect(await rejection(router.createCaller(ann).always())).toMatchObject({
       code: "BAD_REQUEST",

@@ -109,8 +109,13 @@ class WrappedResolver {
     const context: CarryingContext = raw.ctx;
     const attempt = context[attemptKey];
     if (attempt !== undefined && attempt.path === raw.path && attempt.state !== "running") return await this.#runAttempt(attempt, raw);
-    if (context.mode === "async") return await this.#accept(context, raw);
+    if (context.mode === "async" && !this.#isOnlyPreferred(context, raw.path)) return await this.#accept(context, raw);
     return await this.#runSync(raw);
+  }
+
+  /** A header says what a client would rather have, of a procedure that is never deferred too: RFC 7240 has it ignored. */
+  #isOnlyPreferred(context: CarryingContext, path: string): boolean {
+    return this.#parts.policy.mode === "forbidden" && context[httpKey] !== undefined && context[startKey]?.path !== path;
   }
 
   async #accept(context: CarryingContext, raw: RawResolverOptions): Promise<unknown> {

@@ -64,6 +64,9 @@ export async function* followCalls(
     changed.push(call);
     wake();
   };
+  const throwIfRefused = (): void => {
+    if (refused !== null) throw refused.error;
+  };
   const letAllGo = (): void => {
     endRechecks();
     for (const call of open) letGo(call);
@@ -93,7 +96,7 @@ export async function* followCalls(
     if (request.recheck !== undefined) endRechecks = recheckAccess(request.recheck, told);
 
     while (open.size > 0) {
-      if (refused !== null) throw refused.error;
+      throwIfRefused();
       if (changed.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;
@@ -108,10 +111,12 @@ export async function* followCalls(
         const page = pages[index] ?? null;
         if (page === null || page.lastSeq < call.after) {
           letGo(call);
+          throwIfRefused();
           if (!signal.aborted) yield { id: call.id, refused: page === null ? "NOT_FOUND" : "UNKNOWN_CURSOR", after: call.after };
         } else {
           for (const event of page.events) {
             if (signal.aborted) return;
+            throwIfRefused();
             const known = event.seq <= call.after;
             call.after = Math.max(call.after, event.seq);
             call.confirmed = true;

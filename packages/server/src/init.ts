@@ -78,6 +78,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     acceptedAnswers: new WeakSet(),
     openAnswers: new WeakSet(),
     replyConsumers: new Map(),
+    hasWorker: false,
     webhooks: resolveEndpoints(options.webhooks),
     webhookConnections: webhookConnections(),
     getProcedures: new Set(),
@@ -151,10 +152,11 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     "~raincheck": {
       engine: core.engine,
       checkBound: () => void core.bound(),
-      replyQueues: () => [
-        ...Array.from(core.replyConsumers.keys(), (queue) => replyPlace(queue).queue),
-        ...Array.from(core.webhooks.keys(), (name) => replyPlace(name, "webhook").queue),
-      ],
+      replyQueues() {
+        core.hasWorker = true;
+        return Array.from(core.replyConsumers.keys(), (queue) => replyPlace(queue).queue);
+      },
+      webhookQueues: () => Array.from(core.webhooks.keys(), (name) => replyPlace(name, "webhook").queue),
       policyAt: async (path) => replyPolicyAt(core, path) ?? (await core.bound().find(path))?.mark.policy ?? null,
       invoke: (call, invokeOptions) => invoke(core, call, invokeOptions),
       describe: (error) => describeError(error, core),

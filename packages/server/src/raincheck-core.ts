@@ -44,6 +44,8 @@ export interface RaincheckCore {
   readonly openAnswers: WeakSet<object>;
   /** The consumers of replies, by queue. */
   readonly replyConsumers: Map<string, ReplyConsumer>;
+  /** Whether a worker has asked for the queues of replies: it does not ask again. */
+  hasWorker: boolean;
   /** The endpoints of webhooks, by name. */
   readonly webhooks: ReadonlyMap<string, ResolvedEndpoint>;
   readonly webhookConnections: WebhookConnections;

@@ -48,14 +48,14 @@ export interface InProcessStartOptions<TContext extends object, TCallerTransacti
    * The end of the call is told to the consumers of this queue: see {@link Raincheck.replies}. The reply is written in the commit that ends
    * the call, whatever ends it. A call that is found by its idempotency key keeps the queue that it was started with. Default: none.
    */
-  readonly reply?: { readonly queue: string };
+  readonly reply?: { readonly queue: string } | undefined;
   /**
    * The end of the call is posted to this endpoint, one of `webhooks` of `create()`, as Standard Webhooks: signed, and tried again under the same
    * `webhook-id`, which is the call's id, until it is taken. What is to be posted is written in the commit that ends the call. Default: none.
    */
-  readonly webhook?: TWebhook;
+  readonly webhook?: TWebhook | undefined;
   /** What the procedure's middleware gets as `signal`. It does not end the call. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -158,7 +158,7 @@ export interface Raincheck<
    *   whose procedure no worker has.
    * @param options.timeout the longest one attempt at a reply may run. Default `"15 minutes"`.
    * @param options.retry as in a policy.
-   * @throws {InvalidOption} for anything that is not so.
+   * @throws {InvalidOption} for anything that is not so. @throws {Error} when a worker of this raincheck runs already.
    */
   replies<TRouter extends AnyTRPCRouter = AnyTRPCRouter>(
     queue: string,

@@ -1,7 +1,7 @@
 /** Who may watch is asked when a client connects, and again while it watches. */
 import type { WatchMessage } from "@raincheck/protocol";
 import { TRPCError } from "@trpc/server";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 
 import { ann, rejection, t, testRaincheck } from "../test/support/harness.ts";
 import { held } from "../test/support/held.ts";
@@ -48,6 +48,25 @@ describe("a watch that lasts", () => {
     expect(engine.subscribed()).toBe(0);
     const { asked } = sessions;
     expect(await one()).toBeNull();
+    expect(sessions.asked).toBe(asked);
+  });
+
+  test("ends when it is not said in time whether it may go on", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const { start, watch, sessions, engine } = app();
+    const one = await watch(await start());
+    await one();
+    const idle = rejection(one());
+    sessions.slow = new Promise(() => {});
+    await vi.advanceTimersByTimeAsync(50);
+    const { asked } = sessions;
+    expect(asked).toBeGreaterThan(1);
+    await vi.advanceTimersByTimeAsync(9_900);
+    expect(engine.subscribed()).toBe(1);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await idle).toMatchObject({ code: "TIMEOUT" });
+    expect(engine.subscribed()).toBe(0);
     expect(sessions.asked).toBe(asked);
   });
 

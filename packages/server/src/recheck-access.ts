@@ -1,4 +1,13 @@
 import type { Reader } from "@raincheck/engine";
+import { TRPCError } from "@trpc/server";
+
+/** How long the application may take to say whether somebody may stay. */
+const limitMs = 10_000;
+
+function unanswered(): TRPCError {
+  const message = "Whether you may still follow these calls was not found out in time. Subscribe again.";
+  return new TRPCError({ code: "TIMEOUT", message });
+}
 
 /** How a long answer is looked at again while it lasts. */
 export interface Recheck {
@@ -10,7 +19,7 @@ export interface Recheck {
 
 /**
  * Asks the application again and again whether somebody may still be where they were let in, until the returned function is called
- * or it refuses. One look at a time: a slow one puts off the next.
+ * or it refuses. One look at a time: a slow one puts off the next, and one that is not answered in time counts as a refusal.
  */
 export function recheckAccess(
   { pauseMs, check }: Recheck,
@@ -18,14 +27,21 @@ export function recheckAccess(
 ): () => void {
   let over = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
+  const refuse = (error: unknown): void => {
+    clearTimeout(timer);
+    if (!over) told.refused(error);
+    over = true;
+  };
   const look = async (): Promise<void> => {
+    timer = setTimeout(() => refuse(unanswered()), limitMs);
     try {
       const reader = await check();
+      clearTimeout(timer);
       if (over) return;
       told.reader(reader);
       pause();
     } catch (error) {
-      if (!over) told.refused(error);
+      refuse(error);
     }
   };
   const pause = (): void => {

@@ -12,6 +12,8 @@ export interface CallToRepeat {
   readonly id: CallId;
   readonly by: RepeatKind;
   readonly reader: Reader;
+  /** Where its end is told. Default: where that of the call that it repeats was. */
+  readonly replyQueues?: readonly string[];
   /** The path that the call must have; `undefined`: any. */
   readonly path?: string;
 }
@@ -23,13 +25,13 @@ export interface CallToRepeat {
  * @throws {TRPCError} `NOT_FOUND` when the call is not the reader's, unknown, of another path, or of a procedure that is no more;
  *   `CONFLICT` when it has not ended, or did not end so that it can be retried; and what the engine cannot do, as `acceptCall`.
  */
-export async function repeatCall(core: RaincheckCore, { id, by, reader, path }: CallToRepeat): Promise<AcceptedCall> {
+export async function repeatCall(core: RaincheckCore, { id, by, reader, replyQueues, path }: CallToRepeat): Promise<AcceptedCall> {
   const { engine } = core;
   const record = await forCaller(() => engine.read(id, reader));
   if (record === null || record.path !== (path ?? record.path)) throw callNotFound();
   const { policy, streams } = (await core.bound().require(record.path)).mark;
   const { queue, priority, concurrency, startByMs, deadlineMs, retentionMs } = policy;
-  const given = { id: core.newCallId(), by, queue, priority, concurrency, startByMs, deadlineMs, retentionMs };
+  const given = { id: core.newCallId(), by, queue, priority, concurrency, startByMs, deadlineMs, retentionMs, replyQueues };
   const repetition = await forCaller(() => engine.repeat(id, reader, given));
   if (repetition === null) throw callNotFound();
   if (!repetition.repeated) throw notRepeatable(by, repetition.state);

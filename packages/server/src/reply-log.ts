@@ -1,6 +1,6 @@
 /** What became of the replies of one place, and how one is delivered again. */
-import { type CallRecord, type ListPage, type ListQuery, type RepeatKind, type ReplyPlace, concurrencyOfReplies } from "@raincheck/engine";
-import { type CallId, type Policy, isCallId, wholeNumber } from "@raincheck/protocol";
+import { type CallRecord, type ListPage, type RepeatKind, type ReplyPlace, concurrencyOfReplies } from "@raincheck/engine";
+import { type CallId, type CallState, isCallId, wholeNumber } from "@raincheck/protocol";
 
 import { callNotFound } from "./access.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
@@ -18,7 +18,7 @@ export interface PageQuery {
 /** See the file's head. */
 export interface ReplyLog {
   /** The newest first. */
-  list(query: PageQuery & Partial<Pick<ListQuery, "state" | "tells">>): Promise<ListPage>;
+  list(query: PageQuery & { readonly state?: CallState | undefined; readonly tells?: CallId | undefined }): Promise<ListPage>;
   /**
    * @returns the reply that does it again, and whether it was made just now.
    * @throws {TRPCError} `NOT_FOUND` for what is none of this place, `CONFLICT` for one that cannot be repeated so.
@@ -27,18 +27,18 @@ export interface ReplyLog {
 }
 
 /** Makes the log of a place. */
-export function replyLog(core: RaincheckCore, place: ReplyPlace, { retentionMs }: Pick<Policy, "retentionMs">): ReplyLog {
+export function replyLog(core: RaincheckCore, place: ReplyPlace): ReplyLog {
   const { engine } = core;
   const reader = { principal: place.principal };
   return {
-    list({ cursor = null, limit = 20, state = null, tells }) {
-      const query = { path: null, state, tells, cursor, limit: wholeNumber(limit, "limit", { min: 1, max: 100 }) };
+    list({ cursor = null, limit = 20, state, tells }) {
+      const query = { path: null, state: state ?? null, tells, cursor, limit: wholeNumber(limit, "limit", { min: 1, max: 100 }) };
       return forCaller(() => engine.list(reader, query));
     },
     async repeat(id, by) {
       const record: CallRecord | null = isCallId(id) ? await forCaller(() => engine.read(id, reader)) : null;
       if (record === null) throw callNotFound();
-      const limits = { priority: 0, startByMs: null, deadlineMs: null, retentionMs, concurrency: concurrencyOfReplies(place.queue) };
+      const limits = { priority: 0, startByMs: null, deadlineMs: null, retentionMs: null, concurrency: concurrencyOfReplies(place.queue) };
       const repetition = await forCaller(() => engine.repeat(id, reader, { id: core.newCallId(), by, queue: place.queue, ...limits }));
       if (repetition === null) throw callNotFound();
       if (!repetition.repeated) throw notRepeatable(by, repetition.state);

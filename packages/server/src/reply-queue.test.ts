@@ -131,6 +131,24 @@ describe("a reply", () => {
     expect(await rejection(router.createCaller({ user: "~reply/billing" }).calls.list())).toMatchObject({ code: "INTERNAL_SERVER_ERROR" });
   });
 
+  test("is not written for what a client replays, and is for what it retries", async () => {
+    const { start, runtime, router, heard, reply } = app();
+    const { id } = await start(3);
+    await runNext(runtime);
+    await reply();
+    const { calls } = router.createCaller(ann);
+    await calls.replay({ id });
+    await runNext(runtime);
+    expect(await rejection(reply())).toMatchObject({ message: expect.stringContaining("No call to claim") as string });
+    const retried = await calls.retry({ id });
+    await runNext(runtime);
+    await reply();
+    expect(heard.map(([told]) => [told.id, told.repeats])).toEqual([
+      [id, null],
+      [retried.id, id],
+    ]);
+  });
+
   test("without a consumer for its path is unknown to this process", async () => {
     const { raincheck, runtime, other } = app();
     await raincheck.start(other, undefined, { ctx: ann, reply: { queue: "billing" } });
@@ -152,6 +170,13 @@ describe("raincheck.replies()", () => {
     expect(() => raincheck.replies("a", {}, { queue: "b" } as never)).toThrow("Unknown option options.queue");
     raincheck.replies("a", {});
     expect(() => raincheck.replies("a", {})).toThrow("Put all handlers of a queue into one.");
+  });
+
+  test("is refused once a worker has asked for the queues, which would not take its replies", () => {
+    const { raincheck, runtime } = testRaincheck();
+    raincheck.replies("a", {});
+    expect(runtime.replyQueues()).toEqual(["reply/a"]);
+    expect(() => raincheck.replies("b", {})).toThrow('raincheck.replies("b") was called after runWorker()');
   });
 
   test("start() refuses a reply queue without a name", async () => {

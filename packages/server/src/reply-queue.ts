@@ -59,9 +59,13 @@ export function consumeReplies(
     throw new Error(`raincheck.replies(${JSON.stringify(queue)}) was called twice. Put all handlers of a queue into one.`);
   refuseUnknownOptions(options, ["timeout", "retry"], "options.");
   const policy = resolvePolicy(options);
+  if (core.hasWorker)
+    throw new Error(
+      `raincheck.replies(${JSON.stringify(queue)}) was called after runWorker(), whose worker would not take its replies. Call it before.`,
+    );
   core.replyConsumers.set(queue, { policy, handlers: byPath });
 
-  const log = replyLog(core, place, policy);
+  const log = replyLog(core, place);
   return {
     queue,
     async deadLetters(page = {}) {

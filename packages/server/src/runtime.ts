@@ -62,6 +62,9 @@ export interface RaincheckRuntime {
   /** The queues of the replies that this process consumes: a worker claims from them too. */
   replyQueues(): readonly string[];
 
+  /** The queues of the messages that this process posts: a worker claims from them too, for a part of its slots. */
+  webhookQueues(): readonly string[];
+
   /** The policy of a deferrable procedure, or of replies; `null` when the bound router, or `replies()`, has none at that path. */
   policyAt(path: string): Promise<Policy | null>;
 

@@ -21,6 +21,7 @@ import type { FailingProcedures } from "./failing-procedures.ts";
 import type { KnownProcedures } from "./known-procedures.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
 import { RunningAttempt, type RunningAttempts } from "./running-attempts.ts";
+import type { WebhookSlots } from "./webhook-slots.ts";
 
 /** The poll comes this often, give or take a fifth, so that workers do not poll in step. */
 const pollMs = 1_000;
@@ -32,6 +33,7 @@ export interface ClaimLoopOptions {
   readonly now: MonotonicClock;
   readonly procedures: Pick<KnownProcedures, "withheld">;
   readonly failing: Pick<FailingProcedures, "withheld" | "claimed" | "nextPlaceInMs">;
+  readonly webhooks: WebhookSlots;
   /** Starts an attempt that holds its slot already. */
   readonly start: (attempt: RunningAttempt) => Effect.Effect<void>;
   /** Whether the worker still takes calls; what a claim brings after that is handed back. */
@@ -50,7 +52,7 @@ export interface ClaimLoop {
 
 /** Makes a claim loop. */
 export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOptions) {
-  const { concurrency, running, now, start, isOpen, procedures, failing } = options;
+  const { concurrency, running, now, start, isOpen, procedures, failing, webhooks } = options;
   const engine = yield* EngineService;
   /** Opens when the loop should look again. */
   const changed = Latch.makeUnsafe(false);
@@ -64,9 +66,10 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     const limit = concurrency - running.size;
     const sentAtMs = now();
     mayHoldMore = false;
-    const calls = yield* Effect.tapError(engine.claim(limit, [...procedures.withheld(), ...failing.withheld()]), () =>
-      Effect.sync(() => (mayHoldMore = true)),
-    );
+    const capped = webhooks.cap();
+    const withheld = [...procedures.withheld(), ...failing.withheld()];
+    const calls = yield* Effect.tapError(engine.claim({ limit, withheld, capped }), () => Effect.sync(() => (mayHoldMore = true)));
+    webhooks.claimed(capped, calls);
     if (calls.length >= limit) mayHoldMore = true;
     if (!isOpen()) return yield* Effect.forEach(calls, handBack, { concurrency: 10, discard: true });
     for (const { path } of calls) failing.claimed(path);
@@ -97,6 +100,9 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
       (unwatch) => Effect.sync(unwatch),
     ),
     wake,
-    slotFreed: () => void changed.openUnsafe(),
+    slotFreed() {
+      if (webhooks.hasRoomAgain()) mayHoldMore = true;
+      changed.openUnsafe();
+    },
   } satisfies ClaimLoop;
 });

@@ -15,7 +15,7 @@
  * | told `cancelled`, `expired`, `lost` | the same | has ended, or is another's |
  * | lease ran out | handed back | queued again at once, if it is still ours: the fence decides |
  */
-import type { ClaimedCall, Settlement } from "@raincheck/engine";
+import { type ClaimedCall, type Settlement, parseReplyPath } from "@raincheck/engine";
 import { type Failure, type Policy, hasTag } from "@raincheck/protocol";
 import type { DescribedError, RaincheckRuntime } from "@raincheck/server";
 import * as Effect from "effect/Effect";
@@ -65,7 +65,9 @@ export const classify = Effect.fnUntraced(function* (
   if (end.type === "threw") return yield* classifyError(attempt, describeSafely(runtime, end.error), policy);
   const failure: Failure = { code: "TIMED_OUT", message: `The attempt took longer than its time limit of ${policy.timeoutMs} ms.` };
   // `retry.when` is asked about what a resolver threw, and here it threw nothing.
-  return yield* retryOrFail(call, policy, { outcome: "timed-out", failure, retryAfterMs: null });
+  const decided = yield* retryOrFail(call, policy, { outcome: "timed-out", failure, retryAfterMs: null });
+  if (isUnheard(call, decided)) yield* warnOfGivenUp(attempt, failure, new Error(failure.message));
+  return decided;
 });
 
 /** Decides what an end that came from outside means for the call; the policy has no say in it. */
@@ -89,6 +91,7 @@ const classifyError = Effect.fnUntraced(function* (attempt: RunningAttempt, desc
     ? yield* retryOrFail(call, policy, { outcome: "failed", failure, retryAfterMs })
     : verdict("failed", { type: "failed", failure });
   yield* logFailure(attempt, described, decided);
+  if (isUnheard(call, decided) && !described.hidden) yield* warnOfGivenUp(attempt, failure, thrown);
   return decided;
 });
 
@@ -105,6 +108,28 @@ export const retryOrFail = Effect.fnUntraced(function* (
   return { ...verdict(outcome, { type: "retrying", reason: outcome, failure, delayMs }), isRetryable: true };
 });
 
+/** Whether this ends a reply, or a message to a webhook: nobody waits for it who would be told. */
+function isUnheard(call: ClaimedCall, { settlement }: Verdict): boolean {
+  return settlement?.type === "failed" && parseReplyPath(call.path) !== null;
+}
+
+const warnOfGivenUp = Effect.fnUntraced(function* (attempt: RunningAttempt, failure: Failure, error: unknown) {
+  const telemetry = yield* Telemetry;
+  const { kind, name, path } = parseReplyPath(attempt.call.path)!;
+  const what = kind === "webhook" ? "A message to the webhook" : "A reply in the queue";
+  const mend =
+    kind === "webhook"
+      ? "raincheck.webhook(name).messages() has it, and retry(id) posts it again"
+      : "deadLetters() has it, and retry(id) delivers it again";
+  telemetry.log({
+    level: "error",
+    event: "reply-given-up",
+    message: `${what} ${name}, of ${path}, was given up with ${failure.code}: ${failure.message} ${mend}.`,
+    call: attempt.label,
+    error,
+  });
+});
+
 const warnOfAfter = Effect.fnUntraced(function* (attempt: RunningAttempt, error: Error) {
   const telemetry = yield* Telemetry;
   telemetry.log({
@@ -119,10 +144,12 @@ const warnOfAfter = Effect.fnUntraced(function* (attempt: RunningAttempt, error:
 const logFailure = Effect.fnUntraced(function* (attempt: RunningAttempt, described: DescribedError, decided: Verdict) {
   const { failure, hidden, thrown } = described;
   const { settlement } = decided;
+  // How an endpoint is set up is wrong, and that is not to be found out a day later.
+  const isFirstRefusal = failure.code === "WEBHOOK_ADDRESS_REFUSED" && attempt.call.failures === 0;
   const next = settlement?.type === "retrying" ? `it is retried in ${settlement.delayMs} ms` : "the call has failed";
   const telemetry = yield* Telemetry;
   telemetry.log({
-    level: hidden ? "error" : "info",
+    level: hidden ? "error" : isFirstRefusal ? "warn" : "info",
     event: "attempt-failed",
     message: `The attempt failed with ${failure.code}; ${next}.`,
     call: attempt.label,

@@ -7,6 +7,7 @@
  */
 import {
   type AttemptRef,
+  type ClaimRequest,
   type ClaimedCall,
   type Engine,
   EngineUnavailable,
@@ -15,7 +16,6 @@ import {
   type Payload,
   type SettleResult,
   type Settlement,
-  type Withheld,
   type Yields,
 } from "@raincheck/engine";
 import { hasTag } from "@raincheck/protocol";
@@ -55,7 +55,7 @@ export class EngineService extends Context.Service<
   {
     /** Opens the engine; an outage is not an error here, every verb tries again. Fails with what the engine's set-up threw. */
     readonly start: Effect.Effect<void, unknown>;
-    readonly claim: (limit: number, withheld: readonly Withheld[]) => Effect.Effect<readonly ClaimedCall[], EngineFault>;
+    readonly claim: (request: Pick<ClaimRequest, "limit" | "withheld" | "capped">) => Effect.Effect<readonly ClaimedCall[], EngineFault>;
     /** See `Engine.vouch`. It is done again before long, so what fails is left. */
     readonly vouch: (knows: (path: string) => Promise<boolean>) => Effect.Effect<void>;
     readonly extend: (attempts: readonly AttemptRef[]) => Effect.Effect<readonly LostAttempt[], EngineFault>;
@@ -119,7 +119,7 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
     start: Effect.catch(Effect.tryPromise({ try: () => engine.start(), catch: (cause) => cause }), (cause) =>
       hasTag(cause, "EngineUnavailable") ? Effect.sync(() => void toFault("start", cause)) : Effect.fail(cause),
     ),
-    claim: (limit, withheld) => bridge("claim", () => engine.claim({ worker, queues, limit, leaseMs, withheld })),
+    claim: (request) => bridge("claim", () => engine.claim({ worker, queues, leaseMs, ...request })),
     vouch: (knows) => Effect.ignore(Effect.tryPromise(() => engine.vouch({ queues, knows, giveUpAfterMs: settings.unknownProcedureMs }))),
     extend: (attempts) => bridge("extend", () => engine.extend(attempts, leaseMs)),
     report: (attempt, progress) => bridge("report", () => engine.report(attempt, progress)),

@@ -9,11 +9,13 @@ export type WorkerLogLevel = "debug" | "info" | "warn" | "error";
  * - `worker-started`, `worker-stopping`, `worker-stopped`: info.
  * - `engine-unavailable` (warn), `engine-recovered` (info): told once for each outage, not for each try.
  * - `attempt-ended`: debug; info for a cancelled or expired call.
- * - `attempt-failed`: error when the caller does not see the error (find it by `errorId`), info otherwise.
+ * - `attempt-failed`: error when the caller does not see the error (find it by `errorId`); warn when a webhook's address is refused for the first time; info
+ *   otherwise.
  * - `attempt-lost`: warn. The lease ended, or another worker has the call.
  * - `result-stale`: warn. The result came too late and was dropped; nothing of it was written.
  * - `result-waiting` (warn): the ledger does not take the result; it is kept and tried again. `result-dropped` (error): the worker
  *   stopped, or the ledger refused it, before it was written.
+ * - `reply-given-up`: error. A reply, or a message to a webhook, has failed for good: nobody else is told.
  * - `retry-when-threw`: warn. The policy's `retry.when` threw; the error counted as worth a retry.
  * - `retry-when-async`: warn. The policy's `retry.when` gave a promise; the error counted as worth a retry.
  * - `retry-after-unreadable`: warn. A `RetryError` of another copy of the package asked for a wait that is no duration; the policy decided.
@@ -35,6 +37,7 @@ export type WorkerLogEvent =
   | "result-stale"
   | "result-waiting"
   | "result-dropped"
+  | "reply-given-up"
   | "retry-when-threw"
   | "retry-when-async"
   | "retry-after-unreadable"

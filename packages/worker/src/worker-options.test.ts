@@ -18,6 +18,7 @@ describe("the options of a worker", () => {
       leaseMs: 4_000,
       unknownProcedureMs: 600_000,
       signals: true,
+      webhookQueues: [],
       onError: null,
     });
     expect(runtime).toBe(raincheck["~raincheck"]);

@@ -9,7 +9,7 @@ export interface WorkerOptions {
   readonly raincheck: { readonly "~raincheck": RaincheckRuntime };
   /** How many attempts run at once in this worker; from 1 to 10,000. Default 16. */
   readonly concurrency?: number;
-  /** The queues that it takes calls from, after those of `raincheck.replies()`, if there are any; then it may be none. Default `["default"]`. */
+  /** The queues that it takes calls from, after those of `raincheck.replies()` and of webhooks, if there are any; then it may be none. Webhooks get half of its slots at most. Default `["default"]`. */
   readonly queues?: readonly string[];
   /** How long `stop()` lets running attempts finish before it hands them back. Default `"30 seconds"`; `"0 millis"`: at once. */
   readonly shutdownGrace?: Duration;
@@ -48,6 +48,8 @@ export interface WorkerSettings {
   readonly runtime: RaincheckRuntime;
   readonly concurrency: number;
   readonly queues: readonly string[];
+  /** Those of {@link WorkerSettings.queues} whose attempts post messages to webhooks. */
+  readonly webhookQueues: readonly string[];
   readonly shutdownGraceMs: number;
   readonly leaseMs: number;
   readonly unknownProcedureMs: number;
@@ -104,7 +106,8 @@ export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
     runtime,
     concurrency: wholeNumber(options.concurrency ?? workerDefaults.concurrency, "concurrency", { min: 1, max: 10_000 }),
     // First, so that what was begun is brought to its end before something new is begun.
-    queues: [...runtime.replyQueues(), ...resolveQueues(options.queues ?? workerDefaults.queues, runtime)],
+    queues: [...runtime.replyQueues(), ...runtime.webhookQueues(), ...resolveQueues(options.queues ?? workerDefaults.queues, runtime)],
+    webhookQueues: runtime.webhookQueues(),
     shutdownGraceMs: toMs(options.shutdownGrace ?? workerDefaults.shutdownGrace, "shutdownGrace"),
     heartbeatMs: toMs(options.heartbeat ?? workerDefaults.heartbeat, "heartbeat"),
     leaseMs: resolveLease(options.lease ?? workerDefaults.lease),
@@ -116,8 +119,11 @@ export function resolveWorkerOptions(options: WorkerOptions): WorkerSettings {
   };
 }
 
-function resolveQueues(queues: readonly string[], { replyQueues }: Pick<RaincheckRuntime, "replyQueues">): readonly string[] {
-  if (!Array.isArray(queues) || (queues.length === 0 && replyQueues().length === 0))
+function resolveQueues(
+  queues: readonly string[],
+  { replyQueues, webhookQueues }: Pick<RaincheckRuntime, "replyQueues" | "webhookQueues">,
+): readonly string[] {
+  if (!Array.isArray(queues) || (queues.length === 0 && replyQueues().length + webhookQueues().length === 0))
     throw new InvalidOption("queues", queues, "a list of at least one queue's name");
   return [...new Set(queues.map((queue: string, index) => queueName(queue, `queues[${index}]`)))];
 }

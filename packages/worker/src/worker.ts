@@ -18,6 +18,7 @@ import { RunningAttempts } from "./running-attempts.ts";
 import { shutDown } from "./shutdown.ts";
 import { Telemetry } from "./telemetry.ts";
 import { vouchForKnown } from "./vouch-for-known.ts";
+import { WebhookSlots } from "./webhook-slots.ts";
 import type { WorkerSettings } from "./worker-options.ts";
 import type { WorkerStatus } from "./worker-status.ts";
 
@@ -79,6 +80,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
       now,
       procedures,
       failing,
+      webhooks: new WebhookSlots({ queues: settings.webhookQueues, concurrency, running }),
       start: (attempt) => Effect.asVoid(FiberSet.run(fibers, supervised("attempt", runAttempt(attempt)))),
       isOpen: () => state === "running",
     });

@@ -23,12 +23,14 @@ export interface FakeProcedure {
 export function fakeRaincheck(
   engine: Engine,
   procedures: Readonly<Record<string, FakeProcedure>>,
+  webhookQueues: readonly string[] = [],
 ): { readonly "~raincheck": RaincheckRuntime } {
   return {
     "~raincheck": {
       engine,
       checkBound: () => undefined,
       replyQueues: () => [],
+      webhookQueues: () => webhookQueues,
       policyAt: async (path) => {
         const procedure = procedures[path];
         return procedure === undefined ? null : resolvePolicy(procedure.policy);

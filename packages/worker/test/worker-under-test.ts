@@ -15,6 +15,8 @@ import { VirtualTime } from "./virtual-time.ts";
 /** What {@link workerUnderTest} is told. */
 export interface WorkerUnderTestOptions extends Partial<WorkerOptions> {
   readonly procedures: Readonly<Record<string, FakeProcedure>>;
+  /** Of messages to webhooks. */
+  readonly webhookQueues?: readonly string[] | undefined;
   /** Puts something between the worker and the engine; the test itself uses the engine as it is. */
   readonly wrap?: (engine: Engine) => Engine;
   /** An engine that exists already, with its time: for a second worker beside a first. */
@@ -93,13 +95,13 @@ export class WorkerUnderTest implements AsyncDisposable {
 
 /** Starts a worker. It is stopped at once when the test ends. */
 export async function workerUnderTest(options: WorkerUnderTestOptions): Promise<WorkerUnderTest> {
-  const { procedures, wrap = (engine: Engine) => engine, beside, ...given } = options;
+  const { procedures, webhookQueues, wrap = (engine: Engine) => engine, beside, ...given } = options;
   const time = beside?.time ?? new VirtualTime();
   const engine: Engine = beside?.engine ?? memoryEngine({ clock: time.engineClock });
   const log: WorkerLogEntry[] = [];
   const errors: unknown[] = [];
   const settings = resolveWorkerOptions({
-    raincheck: fakeRaincheck(wrap(engine), procedures),
+    raincheck: fakeRaincheck(wrap(engine), procedures, webhookQueues),
     name: beside === undefined ? "one" : "two",
     log: (entry) => void log.push(entry),
     onError: (error) => void errors.push(error),

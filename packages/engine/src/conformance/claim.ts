@@ -38,6 +38,23 @@ export const claimTheme = defineTheme("claim", {
     })),
   },
 
+  "of capped queues a claim takes only so many, together, and of the others as many as it may": {
+    async run(trial) {
+      const [first, second, free] = [`${trial.queue}-1`, `${trial.queue}-2`, `${trial.queue}-3`];
+      for (const queue of [first, first, second, free, free]) await trial.accept({ queue });
+      const queues = [first, second, free];
+      const capped = { queues: [first, second], places: 1 };
+      const none = await trial.claim({ queues, limit: 1, capped: { ...capped, places: 0 } });
+      expect(none.map(({ queue }) => queue)).toEqual([free]);
+      const some = await trial.claim({ queues, limit: 10, capped });
+      expect(some.map(({ queue }) => queue === free)).toEqual(expect.arrayContaining([true, false]));
+      expect(some).toHaveLength(2);
+      expect(await trial.claim({ queues, limit: 10, capped: { ...capped, places: -1 } })).toEqual([]);
+      expect(await trial.claim({ queues, limit: 10, capped: { ...capped, places: 5 } })).toHaveLength(2);
+    },
+    twin: engineThat("knows no caps", (engine) => ({ claim: ({ capped: _, ...request }) => engine.claim(request) })),
+  },
+
   "a claimed call runs, and is told so": {
     async run(trial) {
       const { id } = await trial.running();

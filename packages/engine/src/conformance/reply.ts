@@ -1,8 +1,9 @@
-import type { CallId } from "@raincheck/protocol";
+import { type CallId, limits } from "@raincheck/protocol";
 import { expect } from "vitest";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { Engine } from "../engine.ts";
 import type { Reader } from "../call-record.ts";
+import type { Repeat } from "../repetition.ts";
 import type { NewCall } from "../new-call.ts";
 import { type StoredReply, parseReply, parseReplyPath, replyPlace } from "../reply.ts";
 import { acceptingThat, defineTheme, engineThat } from "./theme.ts";
@@ -146,6 +147,22 @@ export const replyTheme = defineTheme("reply", {
     })),
   },
 
+  "a message to an endpoint outlives the workers that die with it": {
+    async run(trial) {
+      const { queue } = replyPlace(trial.queue, "webhook");
+      await trial.engine.cancel(await trial.accept({ replyQueues: [queue] }), trial.owner, null);
+      let attempt = await trial.claimSoon({ queues: [queue] });
+      for (let crashes = 0; crashes < limits.crashes; crashes += 1) {
+        await trial.engine.extend([attempt], 1);
+        attempt = await trial.claimSoon({ queues: [queue] });
+      }
+      expect(attempt).toMatchObject({ attempt: limits.crashes + 1, failures: 0 });
+    },
+    twin: acceptingThat("tells consumers, who may be the ones that kill", ({ replyQueues }) => ({
+      replyQueues: replyQueues.map((queue) => queue.replace("webhook/", "reply/")),
+    })),
+  },
+
   "a call without a reply queue tells nobody, and an attempt that does not end it tells nothing": {
     async run(trial) {
       const silent = await trial.running();
@@ -210,17 +227,29 @@ export const replyTheme = defineTheme("reply", {
     twin: tellsNobody,
   },
 
-  "a repetition tells of its end in the queue of the call that it repeats, and which that was": {
+  "a repetition tells of its end in the queue of the call that it repeats, and which that was, or where it is told to": {
     async run(trial) {
       const dead = await running(trial);
       await trial.engine.settle(dead, { type: "failed", failure });
       await replyOf(trial, dead.id);
-      const { id, queue, retentionMs } = trial.newCall();
-      const limits = { priority: 0, concurrency: null, startByMs: null, deadlineMs: null };
-      await trial.engine.repeat(dead.id, trial.owner, { id, by: { type: "retry" }, queue, retentionMs, ...limits });
-      await trial.engine.settle(await trial.claimSoon(), { type: "succeeded", output: "1" });
-      expect((await replyOf(trial, id)).told).toMatchObject({ repeats: dead.id, state: "succeeded" });
+      const { queue, retentionMs } = trial.newCall();
+      const limits = { queue, priority: 0, concurrency: null, startByMs: null, deadlineMs: null, retentionMs };
+      const repeat = async (given: Partial<Repeat>): Promise<CallId> => {
+        const id = newCallId();
+        await trial.engine.repeat(dead.id, trial.owner, { id, by: { type: "replay", key: null }, ...limits, ...given });
+        await trial.engine.settle(await trial.claimSoon(), { type: "succeeded", output: "1" });
+        return id;
+      };
+      expect((await replyOf(trial, await repeat({}))).told).toMatchObject({ repeats: dead.id, state: "succeeded" });
+      await repeat({ replyQueues: [] });
+      expect(await repliesNow(trial)).toEqual([]);
+      const elsewhere = replyPlace(`${trial.queue}.other`).queue;
+      const told = await repeat({ replyQueues: [elsewhere] });
+      expect(parseReply((await trial.claimSoon({ queues: [elsewhere] })).input)).toMatchObject({ id: told });
+      expect(await repliesNow(trial)).toEqual([]);
     },
-    twin: tellsNobody,
+    twin: engineThat("tells where the repeated call told, whatever it is told", (engine) => ({
+      repeat: (id, reader, { replyQueues: _, ...given }) => engine.repeat(id, reader, given),
+    })),
   },
 });

@@ -4,7 +4,15 @@ import type { CallRecord, Reader, StoredEvent } from "../call-record.ts";
 import type { ClaimedCall } from "../claim-request.ts";
 import type { NewCall } from "../new-call.ts";
 import type { Payload } from "../payload.ts";
-import { type StoredReply, concurrencyOfReplies, placeOfQueue, soonForgottenPrefix, takenReplyKeptMs } from "../reply.ts";
+import {
+  type StoredReply,
+  concurrencyOfReplies,
+  placeOfQueue,
+  soonForgottenPrefix,
+  takenReplyKeptMs,
+  webhookCrashes,
+  webhookPathPrefix,
+} from "../reply.ts";
 import type { Yields } from "../yields.ts";
 import type { Moment } from "./clock.ts";
 import { type EventBody, settlingEvent } from "./settling-event.ts";
@@ -283,7 +291,8 @@ export class MemoryCall {
 
   #lose(attempt: number, now: Moment): void {
     this.#crashes += 1;
-    if (this.#crashes < limits.crashes) {
+    const most = this.given.path.startsWith(webhookPathPrefix) ? webhookCrashes : limits.crashes;
+    if (this.#crashes < most) {
       this.#append({ type: "retrying", attempt, reason: "lost", failure: null, delayMs: 0 }, now);
       this.#runnableMs = now.ms;
     } else {

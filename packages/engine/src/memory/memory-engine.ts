@@ -110,12 +110,14 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
       return { id: given.id, state: call.folded.state, created: true };
     },
 
-    async claim({ queues, limit, leaseMs, withheld = [] }) {
+    async claim({ queues, limit, leaseMs, withheld = [], capped }) {
       const now = calls.enter("claim");
       const claimed = [];
       const places = new Map(withheld.map((one) => [one.path, one.places]));
+      let cappedPlaces = capped?.places ?? 0;
       while (claimed.length < limit && calls.running < concurrency) {
-        const first = ledger.firstRunnable(queues, (path) => places.get(path) === 0);
+        const open = cappedPlaces > 0 ? queues : queues.filter((queue) => capped?.queues.includes(queue) !== true);
+        const first = ledger.firstRunnable(open, (path) => places.get(path) === 0);
         if (first === undefined) break;
         const { path } = first.given;
         const left = places.get(path);
@@ -125,6 +127,7 @@ export function memoryEngine(options: MemoryEngineOptions = {}): Engine<null> {
           continue;
         }
         if (left !== undefined) places.set(path, left - 1);
+        if (capped?.queues.includes(first.given.queue) === true) cappedPlaces -= 1;
         claimed.push(calls.change(first, now, (call) => call.claim(leaseMs, now)));
       }
       return claimed;
@@ -267,7 +270,9 @@ function keyOf({ principal, path, idempotencyKey }: NewCall): string | null {
 }
 
 function repeatedCall(given: NewCall, { by: _by, ...repeat }: Repeat): NewCall {
-  return { ...given, ...repeat, idempotencyKey: null, delayMs: 0, startedBy: null, detached: false };
+  const { retentionMs, replyQueues } = given;
+  const kept = { retentionMs: repeat.retentionMs ?? retentionMs, replyQueues: repeat.replyQueues ?? replyQueues };
+  return { ...given, ...repeat, ...kept, idempotencyKey: null, delayMs: 0, startedBy: null, detached: false };
 }
 
 /** Whether an acceptance is a repetition of an earlier one. */

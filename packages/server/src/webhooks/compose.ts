@@ -19,9 +19,12 @@ export function composeMessage(
   switch (reply.state) {
     case "succeeded": {
       const type = "call.succeeded";
-      const output = codec.toWire(reply.output!);
-      const text = textOf({ type, timestamp, data: { ...told, output, isOutputOmitted: false } });
-      return Buffer.byteLength(text) <= maxBytes ? text : textOf({ type, timestamp, data: { ...told, isOutputOmitted: true } });
+      // Before it is parsed: that of a long one takes time, and memory.
+      if (Buffer.byteLength(reply.output!) <= maxBytes) {
+        const text = textOf({ type, timestamp, data: { ...told, output: codec.toWire(reply.output!), isOutputOmitted: false } });
+        if (Buffer.byteLength(text) <= maxBytes) return text;
+      }
+      return textOf({ type, timestamp, data: { ...told, isOutputOmitted: true } });
     }
     case "cancelled":
       return textOf({ type: "call.cancelled", timestamp, data: { ...told, cancelReason: reply.cancelReason } });

@@ -18,12 +18,21 @@ function refusal(endpoint: object | null, name = "invoices"): Error {
 describe("an endpoint", () => {
   test("has its defaults", () => {
     const endpoint = resolveEndpoints({ invoices: good }).get("invoices")!;
-    expect(endpoint).toMatchObject({ name: "invoices", network: "public", headers: {}, maxBytes: 1_048_576, agent: null });
-    expect(endpoint.policy).toMatchObject({
+    expect(endpoint).toMatchObject({
+      name: "invoices",
+      network: "public",
+      headers: {},
+      maxBytes: 1_048_576,
       timeoutMs: 15_000,
+      agent: null,
+    });
+    expect(endpoint.policy).toMatchObject({
+      timeoutMs: 20_000,
       retry: { attempts: 12, initialDelayMs: 5_000, factor: 3, maxPerSecond: 10 },
     });
     expect(resolveEndpoints(undefined).size).toBe(0);
+    const absent = resolveEndpoints({ invoices: { ...good, url: new URL(good.url), retry: { attempts: undefined } } }).get("invoices")!;
+    expect(absent.policy.retry.attempts).toBe(12);
   });
 
   test.each([
@@ -48,6 +57,11 @@ describe("an endpoint", () => {
       { ...good, secret: "x" },
       /Unknown option webhooks\.invoices\.secret\. Did you mean webhooks\.invoices\.secrets\?/,
     ],
+    ["headers that are no plain object", { ...good, headers: new Headers({ a: "1" }) }, /headers: expected a plain object of strings/],
+    ["headers in pairs", { ...good, headers: [["a", "1"]] }, /headers: expected a plain object of strings/],
+    ["a header that is a list", { ...good, headers: { a: ["1"] } }, /"a" is no header, or its value cannot be one/],
+    ["a question about errors", { ...good, retry: { when: () => true } }, /the endpoint's answer says/],
+    ["no policy", { ...good, retry: null }, /webhooks\.invoices\.retry: null/],
     ["nothing", null, /an object with url and secrets/],
   ])("with %s is refused", (_, endpoint, message) => {
     expect(refusal(endpoint)).toMatchObject({ _tag: "InvalidOption", message: expect.stringMatching(message) as string });
@@ -73,5 +87,9 @@ describe("an endpoint", () => {
       refusal({ ...good, url: "https://canary:canary@example.com/" }),
     ].map(({ message }) => message);
     for (const message of messages) expect(message).not.toContain("canary");
+    for (const webhooks of ["canary", ["canary"], { a: "https://canary.example.com" }, { a: ["canary"] }])
+      expect(() => resolveEndpoints(webhooks)).toThrow(
+        expect.objectContaining({ message: expect.not.stringContaining("canary") as string }) as Error,
+      );
   });
 });

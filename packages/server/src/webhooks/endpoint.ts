@@ -19,7 +19,7 @@ export interface WebhookEndpoint {
    * An `https:` address with a host's name, without user name, password and fragment. With `network: "private"`, or an `agent`, also `http:`, and
    * the number of a host.
    */
-  readonly url: string;
+  readonly url: string | URL;
   /**
    * What messages are signed with: `whsec_` and 24 to 64 random bytes as Base64, such as of `openssl rand -base64 32`. Each message carries a
    * signature of each secret, and a receiver takes any of them. So a secret is changed without a gap: put the new one beside the old,
@@ -55,6 +55,8 @@ export interface ResolvedEndpoint {
   readonly url: URL;
   readonly secrets: readonly string[];
   readonly headers: Readonly<Record<string, string>>;
+  readonly timeoutMs: number;
+  /** Its time limit is above the endpoint's own, which says when to try again. */
   readonly policy: Policy;
   readonly maxBytes: number;
   readonly network: "public" | "private";
@@ -74,6 +76,9 @@ const knownOptions: readonly string[] = [
 
 const longestTimeoutMs = 300_000;
 
+/** What a worker allows beyond the endpoint's time limit. */
+const lastMomentsMs = 5_000;
+
 const retryDefaults = { attempts: 12, initialDelay: "5 seconds", factor: 3, maxDelay: "12 hours", maxPerSecond: 10 } as const;
 
 /**
@@ -84,30 +89,43 @@ const retryDefaults = { attempts: 12, initialDelay: "5 seconds", factor: 3, maxD
 export function resolveEndpoints(webhooks: unknown): ReadonlyMap<string, ResolvedEndpoint> {
   if (webhooks === undefined) return new Map();
   if (typeof webhooks !== "object" || webhooks === null || Array.isArray(webhooks))
-    throw new InvalidOption("webhooks", webhooks, "an object of endpoints by name");
+    throw new InvalidOption("webhooks", "Invalid webhooks: expected an object of endpoints by name.");
   return new Map(Object.entries(webhooks).map(([name, endpoint]) => [name, resolveEndpoint(queueName(name, "webhooks"), endpoint)]));
 }
 
 function resolveEndpoint(name: string, given: unknown): ResolvedEndpoint {
   const option = `webhooks.${name}`;
-  if (typeof given !== "object" || given === null) throw new InvalidOption(option, given, "an object with url and secrets");
+  if (typeof given !== "object" || given === null || Array.isArray(given))
+    throw new InvalidOption(option, `Invalid ${option}: expected an object with url and secrets.`);
   refuseUnknownOptions(given, knownOptions, `${option}.`);
   const { url, secrets, headers = {}, timeout = "15 seconds", retry = {}, maxBytes, network = "public", agent } = given as WebhookEndpoint;
   if (network !== "public" && network !== "private") throw new InvalidOption(`${option}.network`, network, `"public" or "private"`);
   if (agent !== undefined && typeof agent?.destroy !== "function")
     throw new InvalidOption(`${option}.agent`, agent, "an agent of node:https");
-  const policy = resolvedPolicy(option, { timeout, retry: { ...retryDefaults, ...retry } });
+  const policy = resolvedPolicy(option, { timeout, retry: withDefaults(retry, option) });
   if (policy.timeoutMs > longestTimeoutMs) throw new InvalidOption(`${option}.timeout`, timeout, `at most "5 minutes"`);
   return {
     name,
     url: checkedUrl(url, { option: `${option}.url`, isGuarded: network === "public" && agent === undefined }),
     secrets: checkedSecrets(secrets, `${option}.secrets`),
     headers: checkedHeaders(headers, `${option}.headers`),
-    policy,
+    timeoutMs: policy.timeoutMs,
+    policy: { ...policy, timeoutMs: policy.timeoutMs + lastMomentsMs },
     maxBytes: wholeNumber(maxBytes ?? 1_048_576, `${option}.maxBytes`, { min: 1_024, max: 16 * 1_048_576 }),
     network,
     agent: agent ?? null,
   };
+}
+
+function withDefaults(retry: unknown, option: string): RetryOptions {
+  if (typeof retry !== "object" || retry === null) throw new InvalidOption(`${option}.retry`, retry, "an object of options");
+  if ("when" in retry)
+    throw new InvalidOption(
+      `${option}.retry.when`,
+      `Unknown option ${option}.retry.when: the endpoint's answer says whether it is tried again.`,
+    );
+  const given = Object.entries(retry).filter(([, value]) => value !== undefined);
+  return { ...retryDefaults, ...Object.fromEntries(given) };
 }
 
 function resolvedPolicy(option: string, options: PolicyOptions): Policy {
@@ -119,7 +137,7 @@ function resolvedPolicy(option: string, options: PolicyOptions): Policy {
 }
 
 function checkedUrl(given: unknown, { option, isGuarded }: { readonly option: string; readonly isGuarded: boolean }): URL {
-  const url = typeof given === "string" ? URL.parse(given) : null;
+  const url = typeof given === "string" || given instanceof URL ? URL.parse(given) : null;
   // Not shown whole: what is behind the path may be a secret.
   const shown = url === null ? "no URL" : `${url.protocol}//${url.host}…`;
   const refuse = (expected: string): never => {
@@ -151,13 +169,15 @@ function checkedSecrets(given: unknown, option: string): readonly string[] {
 }
 
 function checkedHeaders(given: unknown, option: string): Readonly<Record<string, string>> {
-  if (typeof given !== "object" || given === null) throw new InvalidOption(option, `Invalid ${option}: expected an object of strings.`);
+  if (typeof given !== "object" || given === null || ![Object.prototype, null].includes(Object.getPrototypeOf(given) as object | null))
+    throw new InvalidOption(option, `Invalid ${option}: expected a plain object of strings.`);
   for (const [name, value] of Object.entries(given)) {
     if (/^(?:webhook-|content-|host$|connection$|transfer-encoding$|expect$|upgrade$)/i.test(name))
       throw new InvalidOption(`${option}.${name}`, `Invalid ${option}: ${name} is set by the webhook itself.`);
     try {
       validateHeaderName(name);
-      validateHeaderValue(name, value as string);
+      if (typeof value !== "string") throw new TypeError("no string");
+      validateHeaderValue(name, value);
     } catch {
       throw new InvalidOption(
         `${option}.${name.slice(0, 100)}`,

@@ -43,6 +43,10 @@ export async function post({ url, headers, body, agent, signal }: WebhookPost): 
     drain(answer);
     resolve({ status: answer.statusCode ?? 0, retryAfter: answer.headers["retry-after"] ?? null });
   });
+  sent.on("upgrade", (_, socket) => {
+    socket.destroy();
+    reject(new Error("The endpoint has changed the protocol."));
+  });
   sent.end(bytes);
   return await promise;
 }

@@ -11,9 +11,7 @@ import { composeMessage } from "./compose.ts";
 import type { ResolvedEndpoint } from "./endpoint.ts";
 import { type WebhookAnswer, post } from "./post.ts";
 import { signatureOf } from "./signature.ts";
-
-/** The longest that a `Retry-After` is heeded for, in seconds. */
-const longestWaitSeconds = 86_400;
+import { waitAfter } from "./wait-after.ts";
 
 /**
  * Posts the message of a reply to the endpoint of this name.
@@ -30,17 +28,22 @@ export async function sendMessage(
   if (endpoint === undefined) throw new InvocationRefused("UNKNOWN_PROCEDURE", `This worker has no webhook ${JSON.stringify(name)}.`);
   const reply = parseReply(call.input);
   const body = composeMessage(reply, { codec: core.bound().codecs.output, maxBytes: endpoint.maxBytes });
-  const { status } = await postTo(core, endpoint, { id: reply.id, body, signal });
+  const { status } = await postTo(core, endpoint, { id: reply.id, body, failures: call.failures + 1, signal });
   return { output: plainCodec.encode({ status }, { subject: "output", maxBytes: 1_024 }), committed: false };
 }
 
-async function postTo(
-  core: RaincheckCore,
-  endpoint: ResolvedEndpoint,
-  { id, body, signal }: { readonly id: string; readonly body: string; readonly signal: AbortSignal },
-): Promise<WebhookAnswer> {
-  const { name, url } = endpoint;
+interface Message {
+  readonly id: string;
+  readonly body: string;
+  /** Tries that have failed, if this one does. */
+  readonly failures: number;
+  readonly signal: AbortSignal;
+}
+
+async function postTo(core: RaincheckCore, endpoint: ResolvedEndpoint, { id, body, failures, signal }: Message): Promise<WebhookAnswer> {
+  const { url } = endpoint;
   signal.throwIfAborted();
+  const timeLimit = AbortSignal.timeout(endpoint.timeoutMs);
   const agent = await core.webhookConnections.agentOf(endpoint);
   const sentAt = new Date(core.now());
   const headers = {
@@ -53,39 +56,40 @@ async function postTo(
   };
   let answer: WebhookAnswer;
   try {
-    answer = await post({ url, headers, body, agent, signal });
+    answer = await post({ url, headers, body, agent, signal: AbortSignal.any([signal, timeLimit]) });
   } catch (cause) {
     signal.throwIfAborted();
-    throw notReached(name, cause);
+    if (timeLimit.aborted) throw timedOut(endpoint, failures);
+    throw notReached(endpoint, cause, failures);
   }
   if (answer.status >= 200 && answer.status < 300) return answer;
-  throw notTaken(name, answer);
+  throw notTaken(endpoint, answer, failures);
 }
 
-function notTaken(name: string, { status, retryAfter }: WebhookAnswer): FinalError | RetryError {
+function notTaken({ name, policy }: ResolvedEndpoint, { status, retryAfter }: WebhookAnswer, failures: number): FinalError | RetryError {
   if (status === 410) return new FinalError(`The webhook ${name} answered 410: it wants no more messages.`, { code: "WEBHOOK_GONE" });
   const isRedirect = status >= 300 && status < 400;
   const message = `The webhook ${name} answered ${status}${isRedirect ? "; redirects are not followed" : ""}.`;
-  const afterSeconds = retryAfter === null ? null : secondsOf(retryAfter);
-  return new RetryError({ code: "WEBHOOK_NOT_TAKEN", message, ...(afterSeconds !== null && { after: `${afterSeconds} seconds` }) });
+  return new RetryError({ code: "WEBHOOK_NOT_TAKEN", message, after: waitAfter(policy.retry, { failures, retryAfter }) });
 }
 
-/** The seconds of a `Retry-After` (RFC 9110, 10.2.3): a number, or a date; `null`: it is neither. */
-function secondsOf(retryAfter: string): number | null {
-  const seconds = /^\d{1,9}$/.test(retryAfter) ? Number(retryAfter) : Math.ceil((Date.parse(retryAfter) - Date.now()) / 1_000);
-  return Number.isNaN(seconds) ? null : Math.min(Math.max(seconds, 0), longestWaitSeconds);
+function timedOut({ name, policy, timeoutMs }: ResolvedEndpoint, failures: number): RetryError {
+  const after = waitAfter(policy.retry, { failures, retryAfter: null });
+  return new RetryError({ code: "WEBHOOK_TIMED_OUT", message: `The webhook ${name} did not answer within ${timeoutMs} ms.`, after });
 }
 
 /** What a connection failed with is the worker's log's; whoever lists messages is told its code alone, which names no address. */
-function notReached(name: string, cause: unknown): RetryError {
+function notReached({ name, policy }: ResolvedEndpoint, cause: unknown, failures: number): RetryError {
+  const after = waitAfter(policy.retry, { failures, retryAfter: null });
   const text = readSafely(cause, "message");
   if (typeof text === "string" && text.startsWith("DNS lookup"))
     return new RetryError({
       code: "WEBHOOK_ADDRESS_REFUSED",
       message: `The host of the webhook ${name} has an address that is not of the internet. If it is meant, give the endpoint network: "private".`,
+      after,
       cause,
     });
   const code = readSafely(cause, "code");
   const shown = typeof code === "string" && /^[A-Z0-9_]{1,60}$/.test(code) ? `: ${code}` : "";
-  return new RetryError({ code: "WEBHOOK_NOT_REACHED", message: `The webhook ${name} could not be reached${shown}.`, cause });
+  return new RetryError({ code: "WEBHOOK_NOT_REACHED", message: `The webhook ${name} could not be reached${shown}.`, after, cause });
 }

@@ -28,7 +28,13 @@ const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60
 describe("a message that was signed", () => {
   test("is read, from headers and bodies as servers give them", () => {
     const headers = signed();
-    for (const given of [headers, new Headers(headers), { ...headers, "Webhook-Id": id, "webhook-id": undefined, host: ["a", "b"] }])
+    const ofAnother = { get: (name: string) => new Headers(headers).get(name) };
+    for (const given of [
+      headers,
+      new Headers(headers),
+      ofAnother,
+      { ...headers, "Webhook-Id": id, "webhook-id": undefined, host: ["a", "b"] },
+    ])
       for (const text of [body, Buffer.from(body), new TextEncoder().encode(body)])
         expect(verifyWebhook({ headers: given, body: text }, { secrets: [secret] })).toEqual(message);
   });
@@ -64,6 +70,7 @@ describe("a request is refused", () => {
     ["of another version of signatures", { ...signed(), "webhook-signature": signed()["webhook-signature"].replace("v1", "v2") }, body],
     ["that is not signed", { ...signed(), "webhook-signature": undefined }, body],
     ["with two ids", { ...signed(), "Webhook-Id": id }, body],
+    ["with a mark before its body", signed(), Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), Buffer.from(body)])],
     ["that is no JSON", signed("hello"), "hello"],
   ])("%s", (_, headers, text) => {
     expect(() => verifyWebhook({ headers, body: text }, { secrets: [secret] })).toThrow(
@@ -75,4 +82,9 @@ describe("a request is refused", () => {
 test("a body that was parsed, and no secrets, are the receiver's own mistake", () => {
   expect(() => verifyWebhook({ headers: signed(), body: message as never }, { secrets: [secret] })).toThrow(/as it came/);
   expect(() => verifyWebhook({ headers: signed(), body }, { secrets: [] })).toThrow(/at least one secret/);
+  for (const none of [undefined, "", "whsec_", "whsec_canary!"])
+    expect(() => verifyWebhook({ headers: signed(), body }, { secrets: [none as string] })).toThrow(
+      /a secret that is none: is its environment/,
+    );
+  expect(() => verifyWebhook({ headers: undefined as never, body }, { secrets: [secret] })).toThrow(/the request's headers/);
 });

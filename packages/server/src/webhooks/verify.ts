@@ -6,7 +6,7 @@ import type { WebhookMessage, WebhookMessageOf } from "./message.ts";
 
 /** A request as it came: its body unread by any parser, for the signature is of its bytes. */
 export interface WebhookRequest {
-  readonly headers: Headers | Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly headers: Pick<Headers, "get"> | Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly body: string | Uint8Array;
 }
 
@@ -40,17 +40,13 @@ export function verifyWebhook<TRouter extends AnyTRPCRouter = AnyTRPCRouter, TTr
   { secrets, transformer }: VerifyOptions<TTransformer>,
 ): WebhookMessage<TRouter, TTransformer> {
   if (!Array.isArray(secrets) || secrets.length === 0) throw new TypeError("verifyWebhook() needs at least one secret.");
+  if (typeof headers !== "object" || headers === null) throw new TypeError("verifyWebhook() needs the request's headers.");
   if (typeof body !== "string" && !(body instanceof Uint8Array))
     throw new TypeError(
       "verifyWebhook() needs the body as it came, a string or bytes: the signature is of that, not of what a parser made of it.",
     );
-  const text = typeof body === "string" ? body : new TextDecoder().decode(body);
-  const received = new Map(
-    ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => [
-      name,
-      headers instanceof Headers ? headers.get(name) : headerOf(headers, name),
-    ]),
-  );
+  const text = typeof body === "string" ? body : new TextDecoder("utf-8", { ignoreBOM: true }).decode(body);
+  const received = new Map(["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => [name, headerOf(headers, name)]));
   checkSignature(text, Object.fromEntries([...received].map(([name, value]) => [name, value ?? ""])), secrets);
   let message: WebhookMessageOf;
   try {
@@ -64,7 +60,7 @@ export function verifyWebhook<TRouter extends AnyTRPCRouter = AnyTRPCRouter, TTr
 function checkSignature(text: string, headers: Record<string, string>, secrets: readonly string[]): void {
   const faults: unknown[] = [];
   for (const secret of secrets) {
-    const webhook = new Webhook(secret);
+    const webhook = keyOf(secret);
     try {
       webhook.verify(text, headers, { jsonParse: false });
       return;
@@ -76,10 +72,21 @@ function checkSignature(text: string, headers: Record<string, string>, secrets: 
   throw new WebhookRefused(`This is no message of the webhook: ${fault instanceof Error ? fault.message : "it is not signed"}.`, fault);
 }
 
-/** One of Node's, or of any object's whose names may be in any case; `null`: it is absent, or there are several. */
-function headerOf(headers: Readonly<Record<string, string | readonly string[] | undefined>>, name: string): string | null {
+function keyOf(secret: unknown): Webhook {
+  try {
+    if (typeof secret === "string" && secret !== "") return new Webhook(secret);
+  } catch {
+    // What it throws may show the secret.
+  }
+  throw new TypeError("verifyWebhook() was given a secret that is none: is its environment variable set? It begins with whsec_.");
+}
+
+/** A header, in any case; `null`: it is absent, or there are several. */
+function headerOf(headers: WebhookRequest["headers"], name: string): string | null {
+  // By what it can do: there is more than one `Headers` in a process.
+  if ("get" in headers && typeof headers.get === "function") return (headers as Pick<Headers, "get">).get(name);
   const values = Object.entries(headers).filter(([key, value]) => value !== undefined && key.toLowerCase() === name);
-  const value = values.length === 1 ? values[0]![1] : undefined;
+  const value: unknown = values.length === 1 ? values[0]![1] : undefined;
   return typeof value === "string" ? value : null;
 }
 

@@ -1,6 +1,6 @@
 /** One webhook, as who runs the application sees it. */
 import { type CallRecord, parseReplyPath, replyPlace } from "@raincheck/engine";
-import { type CallId, type CallState, type Failure, InvalidOption } from "@raincheck/protocol";
+import { type CallId, type CallState, type Failure, InvalidOption, callStates, isCallId, refuseUnknownOptions } from "@raincheck/protocol";
 
 import type { RaincheckCore } from "../raincheck-core.ts";
 import { type PageQuery, replyLog } from "../reply-log.ts";
@@ -23,19 +23,23 @@ export interface SentMessage {
   readonly endedAt: Date | null;
 }
 
+/** Which messages, and which page of them. */
+export interface MessagesQuery extends PageQuery {
+  /** Those that tell of this call. Default: any. */
+  readonly call?: CallId | undefined;
+  /** Those in this state. Default: any. */
+  readonly state?: CallState | undefined;
+}
+
 /** What `raincheck.webhook()` returns. */
 export interface Webhook {
   readonly name: string;
   /**
-   * The messages to the endpoint, the newest first.
+   * The messages to the endpoint, the newest first. A `nextCursor` of `null` says that there are no more.
    *
-   * @param query.call those that tell of this call. Default: any.
-   * @param query.state those in this state. Default: any.
-   * @param query.cursor the `nextCursor` of the page before. @param query.limit from 1 to 100. Default 20.
+   * @throws {InvalidOption} for a query that is not so.
    */
-  messages(
-    query?: PageQuery & { readonly call?: CallId; readonly state?: CallState },
-  ): Promise<{ readonly messages: readonly SentMessage[]; readonly nextCursor: string | null }>;
+  messages(query?: MessagesQuery): Promise<{ readonly messages: readonly SentMessage[]; readonly nextCursor: string | null }>;
   /**
    * Posts a message that was given up once more, under the same `webhook-id`, as a message of its own with tries of its own.
    *
@@ -54,12 +58,13 @@ export interface Webhook {
 
 /** @throws {InvalidOption} for a name that `create()` was not given. */
 export function webhookOf(core: RaincheckCore, name: string): Webhook {
-  const { policy } = requireWebhook(core, name, "name");
-  const log = replyLog(core, replyPlace(name, "webhook"), policy);
+  requireWebhook(core, name, "name");
+  const log = replyLog(core, replyPlace(name, "webhook"));
   return {
     name,
-    async messages({ call, ...query } = {}) {
-      const { calls, nextCursor } = await log.list({ ...query, tells: call });
+    async messages(query = {}) {
+      const { call, ...page } = checkedQuery(query);
+      const { calls, nextCursor } = await log.list({ ...page, tells: call });
       return { messages: calls.map(toSentMessage), nextCursor };
     },
     retry: async (id) => (await log.repeat(id, { type: "retry" })).created,
@@ -73,6 +78,15 @@ export function requireWebhook({ webhooks }: Pick<RaincheckCore, "webhooks">, na
   if (endpoint !== undefined) return endpoint;
   const known = webhooks.size === 0 ? "none, because create() was given no webhooks" : [...webhooks.keys()].join(", ");
   throw new InvalidOption(option, name, `a webhook that initRaincheck….create() was given; there is: ${known}`);
+}
+
+function checkedQuery(query: MessagesQuery): MessagesQuery {
+  if (typeof query !== "object" || query === null) throw new InvalidOption("query", query, "an object with call, state, cursor and limit");
+  refuseUnknownOptions(query, ["call", "state", "cursor", "limit"], "query.");
+  const { call, state } = query;
+  if (call !== undefined && !isCallId(call)) throw new InvalidOption("query.call", call, "the id of a call");
+  if (state !== undefined && !callStates.includes(state)) throw new InvalidOption("query.state", state, `one of ${callStates.join(", ")}`);
+  return query;
 }
 
 function toSentMessage({ id, tells, path, state, attempt, failure, createdAt, endedAt }: CallRecord): SentMessage {

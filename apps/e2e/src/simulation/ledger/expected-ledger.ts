@@ -79,7 +79,9 @@ export class ExpectedLedger {
     });
     if (same !== undefined) return answer(same, same.given.id === given.id);
     if (this.#count("queued") >= this.#limits.maxQueued) return { type: "refused", tag: "EngineFull" };
-    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, replyQueues: source.given.replyQueues };
+    const { retentionMs, replyQueues } = source.given;
+    const kept = { retentionMs: given.retentionMs ?? retentionMs, replyQueues: given.replyQueues ?? replyQueues };
+    const origin = { idempotencyKey: null, delayMs: 0, startedBy: null, detached: false, ...kept };
     const call = this.#newCall({ ...rest, ...origin, path, input, context, principal: owner }, null, nowMs);
     this.#add(call, key);
     return answer(call, true);

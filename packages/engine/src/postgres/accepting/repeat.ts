@@ -62,7 +62,8 @@ function insertRepeat(
 ): Promise<SourceRow[]> {
   return sql<SourceRow[]>`
     with source as (
-      select path, principal, state, input, context, input_hash, reply_queues, tells, state = any(${repeatableStates(given.by) as string[]}::text[]) as repeatable
+      select path, principal, state, input, context, input_hash, retention_ms, tells,
+        ${given.replyQueues === undefined ? sql`reply_queues` : sql`nullif(${given.replyQueues as string[]}::text[], '{}')`} as reply_queues, state = any(${repeatableStates(given.by) as string[]}::text[]) as repeatable
       from ${sql(schema)}.call
       where id = ${target.id} and (principal is null or principal = ${target.reader.principal})
     ), repeated as (
@@ -74,7 +75,7 @@ function insertRepeat(
         now(), now(),
         now() + least(${given.startByMs}::float8, ${given.deadlineMs}::float8) * interval '1 millisecond',
         now() + ${given.deadlineMs}::float8 * interval '1 millisecond',
-        ${given.retentionMs}, ${given.concurrency}, ${target.id},
+        coalesce(${given.retentionMs}::bigint, retention_ms), ${given.concurrency}, ${target.id},
         reply_queues, reply_queues is not null, tells
       from source where repeatable
       on conflict do nothing

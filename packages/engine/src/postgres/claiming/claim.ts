@@ -61,11 +61,11 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
     await beginning.beginCalls(ids.filter((id) => !withheld.some((one) => one.id === id)));
   }
 
-  /** Dropped deliveries leave room: taken again, until the queue has no more or the room is filled. */
-  async function takeDelivered(queue: string): Promise<void> {
-    for (let round = 0; claimed.length < request.limit; round += 1) {
+  /** Dropped deliveries leave room: taken again, until the queue has no more or so many calls are claimed. */
+  async function takeDelivered(queue: string, limit: number): Promise<void> {
+    for (let round = 0; claimed.length < limit; round += 1) {
       if (round === maxRounds) return void unfinished.push(queue);
-      const wanted = request.limit - claimed.length;
+      const wanted = limit - claimed.length;
       const { ids, acknowledge } = await ledger.delivery.take(executorOf(transaction), queue, wanted);
       if (ids.length === 0) return;
       taken.push(...ids);
@@ -74,11 +74,17 @@ async function claimIn(ledger: Ledger, transaction: TransactionSql, request: Cla
     }
   }
 
+  const { capped } = request;
+  let cappedPlaces = capped?.places ?? 0;
   for (const queue of request.queues) {
-    const earlier = await takeAside(ledger, transaction, { queue, limit: request.limit - claimed.length, places });
+    const before = claimed.length;
+    const isCapped = capped?.queues.includes(queue) === true;
+    const limit = isCapped ? Math.min(request.limit, before + cappedPlaces) : request.limit;
+    const earlier = await takeAside(ledger, transaction, { queue, limit: limit - before, places });
     taken.push(...earlier);
     await beginning.beginCalls(earlier);
-    await takeDelivered(queue);
+    await takeDelivered(queue, limit);
+    if (isCapped) cappedPlaces -= claimed.length - before;
   }
   const begun = new Set(claimed.map(({ id }) => id));
   return { claimed, left: taken.filter((id) => !begun.has(id)), aside, unseen, unfinished };

@@ -1,4 +1,5 @@
 import { type Failure, limits } from "@raincheck/protocol";
+import { webhookCrashes, webhookPathPrefix } from "../../reply.ts";
 import type { Ledger } from "../ledger.ts";
 import { endOf, replies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction } from "../sessions/transaction.ts";
@@ -35,20 +36,21 @@ export async function reapLost(ledger: Ledger): Promise<void> {
 }
 
 function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
+  const isLast = sql`crashes + 1 >= case when starts_with(path, ${webhookPathPrefix}) then ${webhookCrashes}::int else ${limits.crashes}::int end`;
   return sql<ReapedRow[]>`
     with lost as (
       select id from ${sql(schema)}.call where state = 'running' and due_at < now() order by due_at limit ${passCalls} for update skip locked
     ), reaped as (
       update ${sql(schema)}.call set
-        state = case when crashes + 1 < ${limits.crashes} then 'queued' else 'failed' end,
+        state = case when ${isLast} then 'failed' else 'queued' end,
         crashes = crashes + 1,
         seq = seq + 1,
         worker = null,
-        failure = case when crashes + 1 < ${limits.crashes} then null else ${JSON.stringify(poison)} end,
-        ended_at = case when crashes + 1 < ${limits.crashes} then null else now() end,
-        reply_due = reply_due and crashes + 1 < ${limits.crashes},
-        due_at = case when crashes + 1 < ${limits.crashes} then now() else now() + retention_ms * interval '1 millisecond' end,
-        expires_at = case when crashes + 1 < ${limits.crashes} then deadline end
+        failure = case when ${isLast} then ${JSON.stringify(poison)} end,
+        ended_at = case when ${isLast} then now() end,
+        reply_due = reply_due and not (${isLast}),
+        due_at = now() + case when ${isLast} then retention_ms * interval '1 millisecond' else '0' end,
+        expires_at = case when not (${isLast}) then deadline end
       where id = any(array(select id from lost))
       returning id, seq, attempt, queue, state, case when concurrency is not null then path end as limited_path, ${endOf(sql)}
     ), noted as (
