@@ -246,8 +246,8 @@ export class Follower implements WatchOwner {
   #needsPoll(call: FollowedCall): boolean {
     if (call.idle) return false;
     if (this.#unable || call.unreadable) return true;
-    if (this.#exact && !call.wantsEnd) return false;
-    if (call.watch !== null) return call.watch.sick;
-    return this.#failures >= troubledFailures || [...this.#watches].some((watch) => watch.sick);
+    const troubled =
+      call.watch === null ? this.#failures >= troubledFailures || [...this.#watches].some((watch) => watch.sick) : call.watch.sick;
+    return troubled && (call.wantsEnd || !this.#exact);
   }
 }
