@@ -134,6 +134,51 @@ describe("gathering", () => {
     expect(sent).toBeLessThan(14_000);
   });
 
+  describe("while one subscription takes over the calls of two", () => {
+    /** Nine calls in the larger one, four in the smaller; one more comes. */
+    async function takeOver() {
+      const held = heldChannel();
+      const follower = new Follower(held.channel);
+      const followed = ids(9).map((id) => follow(follower, id, { withEvents: true }));
+      await settled();
+      held.watches[0]!.opened();
+      followed.push(...ids(4, 9).map((id) => follow(follower, id)));
+      await settled();
+      held.watches[1]!.opened();
+      followed.push(follow(follower, "call-13"));
+      await settled();
+      const [larger, smaller, next] = held.watches as [HeldWatch, HeldWatch, HeldWatch];
+      expect([named(next).length, larger.closed, smaller.closed]).toEqual([14, false, true]);
+      return { held, followed, larger, next };
+    }
+
+    it("the larger one goes on telling until that is open, and what both tell is heard once", async () => {
+      const { held, followed, larger, next } = await takeOver();
+      larger.message(event("call-0", 1));
+      expect(followed[0]!.heard.events).toHaveLength(1);
+      next.opened();
+      await settled();
+      expect(held.open()).toEqual([next]);
+      next.message(event("call-0", 1));
+      next.message(event("call-0", 2, "started"));
+      expect(followed[0]!.heard.events.map(({ seq }) => seq)).toEqual([1, 2]);
+    });
+
+    it("the larger one is closed when that fails, and all calls are in the next", async () => {
+      const { held, next } = await takeOver();
+      next.ended(TRPCClientError.from(new Error("502")));
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(held.open().map((watch) => named(watch).sort())).toEqual([ids(14).sort()]);
+    });
+
+    it("nobody is left open when nobody follows any more", async () => {
+      const { held, followed } = await takeOver();
+      for (const { stop } of followed) stop();
+      await settled();
+      expect(held.open()).toEqual([]);
+    });
+  });
+
   it("closes when nobody follows, and leaves no timer", async () => {
     const held = heldChannel();
     const follower = new Follower(held.channel);

@@ -6,7 +6,8 @@
  *   another, repeat itself or begin too early, and nobody notices.
  * - **At most two subscriptions.** New calls gather while one is opening, then open a second or join the smaller one, which is
  *   closed and opened again with them. When the smaller has outgrown the square root of the larger, both become one: so a
- *   trickle of new calls costs few ids each, and the ordinary client holds one connection.
+ *   trickle of new calls costs few ids each, and the ordinary client holds one connection. Until that one is open, the larger goes
+ *   on telling of its calls.
  * - **More calls than fit** take turns. How many fit is 1000 (`limits.watchedCalls`) until a subscription of many calls cannot
  *   be opened: an SSE request carries its calls in the URL, and servers and proxies refuse long ones. Then it is half as many, and
  *   while calls take turns, twice as many are tried again once a minute.
@@ -149,8 +150,10 @@ export class Follower implements WatchOwner {
   }
 
   #arrange(): void {
+    const opening = [...this.#watches].some((watch) => !watch.open && watch.calls.size > 0);
     for (const watch of this.#watches) {
-      if (watch.calls.size === 0) this.#closeWatch(watch);
+      // Another may be taking over its calls: until that is open, it goes on telling of them.
+      if (watch.calls.size === 0 && !(opening && watch.open)) this.#closeWatch(watch);
     }
     const waiting = [...this.#calls.values()].filter((call) => call.watch === null && !call.unreadable);
     if (this.#calls.size === 0) {
@@ -171,8 +174,8 @@ export class Follower implements WatchOwner {
     if (smaller === undefined || larger === undefined) return this.#open(waiting);
 
     const all = smaller.calls.size + larger.calls.size + waiting.length;
-    if (smaller.calls.size ** 2 > larger.calls.size && all <= this.#capacity) return this.#reopen(watches, waiting);
-    if (smaller.calls.size < this.#capacity) return this.#reopen([smaller], waiting);
+    if (smaller.calls.size ** 2 > larger.calls.size && all <= this.#capacity) return this.#reopen(smaller, [...waiting, ...larger.calls]);
+    if (smaller.calls.size < this.#capacity) return this.#reopen(smaller, waiting);
     this.#turn ??= setTimeout(() => {
       this.#turn = undefined;
       this.#takeTurns();
@@ -184,13 +187,13 @@ export class Follower implements WatchOwner {
     if (performance.now() - this.#halvedAt > believedMs) this.#capacity = Math.min(limits.watchedCalls, this.#capacity * 2);
     const [oldest] = [...this.#watches].sort((a, b) => a.number - b.number);
     const waiting = [...this.#calls.values()].filter((call) => call.watch === null && !call.unreadable);
-    if (oldest?.open && waiting.length > 0) this.#reopen([oldest], waiting);
+    if (oldest?.open && waiting.length > 0) this.#reopen(oldest, waiting);
     else this.#plan();
   }
 
-  #reopen(watches: readonly Watch[], waiting: readonly FollowedCall[]): void {
-    const calls = [...waiting, ...watches.flatMap((watch) => [...watch.calls])];
-    for (const watch of watches) this.#closeWatch(watch);
+  #reopen(watch: Watch, others: readonly FollowedCall[]): void {
+    const calls = [...others, ...watch.calls];
+    this.#closeWatch(watch);
     this.#open(calls);
   }
 
@@ -246,8 +249,8 @@ export class Follower implements WatchOwner {
   #needsPoll(call: FollowedCall): boolean {
     if (call.idle) return false;
     if (this.#unable || call.unreadable) return true;
-    if (this.#exact && !call.wantsEnd) return false;
-    if (call.watch !== null) return call.watch.sick;
-    return this.#failures >= troubledFailures || [...this.#watches].some((watch) => watch.sick);
+    const troubled =
+      call.watch === null ? this.#failures >= troubledFailures || [...this.#watches].some((watch) => watch.sick) : call.watch.sick;
+    return troubled && (call.wantsEnd || !this.#exact);
   }
 }

@@ -1,3 +1,6 @@
+/** Made once: an abort without a reason makes an error with a stack for itself, each time. */
+const left = new Error("The consumer of a subscription has left it.");
+
 /**
  * A generator that ends at once when its consumer leaves, also while it waits for something. A plain async generator does not:
  * its `return()` queues behind the pending `next()`, so a subscriber that disconnects while nothing happens leaks for ever.
@@ -10,7 +13,7 @@ export function abortableGenerator<T>(
 ): AsyncGenerator<T, void, undefined> {
   const leaving = new AbortController();
   const leave = (): void => {
-    leaving.abort();
+    leaving.abort(left);
     outer?.removeEventListener("abort", leave);
   };
   if (outer?.aborted === true) leave();

@@ -6,7 +6,7 @@ import type { AnyTRPCProcedure } from "@trpc/server";
 import type { BoundRouter } from "./bound-router.ts";
 import type { Log } from "./log.ts";
 import type { RestoredCall } from "./raincheck-options.ts";
-import type { CallReader } from "./shared-reads.ts";
+import type { SharedReads } from "./shared-reads.ts";
 import type { ReplyConsumer } from "./reply-queue.ts";
 import type { WebhookConnections } from "./webhooks/connections.ts";
 import type { ResolvedEndpoint } from "./webhooks/endpoint.ts";
@@ -15,7 +15,7 @@ import type { ResolvedEndpoint } from "./webhooks/endpoint.ts";
 export interface RaincheckCore {
   readonly engine: Engine;
   /** The engine's reads, shared by those who ask the same at the same moment. */
-  readonly reads: CallReader;
+  readonly reads: SharedReads;
   principal(context: object): string | null;
   capture(context: object): unknown;
   restore(captured: unknown, call: RestoredCall): object | Promise<object>;

@@ -39,6 +39,8 @@ export function watchCalls(
           ? tracked(`${one.id}:${one.event.seq}`, { id: one.id, event: decodeEvent(one.event, codec) })
           : tracked(`${one.id}:${one.after}`, { id: one.id, refused: one.refused });
       }
+      // Its connection ends with it, which is more work than an event: first the others hear of theirs.
+      await core.reads.rest();
     } catch (error) {
       throw toTrpcError(error);
     }

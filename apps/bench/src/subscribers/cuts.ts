@@ -5,7 +5,8 @@
  *   application gets is compared with its number: gaps and repeats.
  * - **Races.** 10,000 calls are settled within 5 ms of the moment at which their result is asked for: those that hang.
  * - **Restart.** The API is killed under 5,000 subscribers, their calls are settled while another starts: until when all have been told, and
- *   how many connections to the database that takes. The clients pause between their tries as the client of this repository does.
+ *   how many connections to the database that takes. The clients pause between their tries as the client of this repository does. Beside
+ *   it, as many of tRPC's own subscriptions that are told one event after the restart, and the same settles: what tRPC and Node take.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createDeferClient } from "@raincheck/client";
@@ -33,22 +34,37 @@ export const cuts: Benchmark = async ({ rounds, log }) => {
   await using opened = new AsyncDisposableStack();
   const url = await openDatabase(opened);
   const all: Record<string, number>[] = [];
+  const plain: Record<string, number>[] = [];
   for (let round = 1; round <= rounds; round++) {
     const cutting = await cutAtRandom(url);
     log(`cuts: round ${round} of ${rounds}: ${JSON.stringify(cutting)}`);
     const racing = await raceSettles(url);
     log(`cuts: round ${round} of ${rounds}: ${JSON.stringify(racing)}`);
-    const restarting = await restart(url);
+    const restarting = await restart(url, "raincheck");
     log(`cuts: round ${round} of ${rounds}: ${JSON.stringify(restarting)}`);
     all.push({ ...cutting, ...racing, ...restarting });
+    plain.push(await restart(url, "trpc-subscription"));
+    log(`cuts: trpc-subscription, round ${round} of ${rounds}: ${JSON.stringify(plain.at(-1))}`);
   }
-  const metrics = Object.fromEntries(Object.keys(all[0] ?? {}).map((name) => [name, figureOf(all.map((one) => one[name]!))]));
+  const metrics = (measured: readonly Record<string, number>[]) =>
+    Object.fromEntries(Object.keys(measured[0] ?? {}).map((name) => [name, figureOf(measured.map((one) => one[name]!))]));
   return {
     benchmark: "cuts",
     machine: machine(await serverVersion(url)),
     rounds,
-    results: [{ peer: "raincheck", params: { cuts: cutsWanted, races, subscribers }, metrics }],
-    ratios: [],
+    results: [
+      { peer: "raincheck", params: { cuts: cutsWanted, races, subscribers }, metrics: metrics(all) },
+      { peer: "trpc-subscription", params: { subscribers }, metrics: metrics(plain) },
+    ],
+    ratios: [
+      {
+        metric: "caughtUpMs",
+        params: { subscribers },
+        of: "raincheck",
+        to: "trpc-subscription",
+        ...figureOf(all.map((one, index) => one["caughtUpMs"]! / plain[index]!["caughtUpMs"]!)),
+      },
+    ],
   };
 };
 
@@ -141,7 +157,7 @@ async function raceSettles(url: string): Promise<Record<string, number>> {
   return { raceCount: races, hangCount: hangs, slowestRaceMs: slowest };
 }
 
-async function restart(url: string): Promise<Record<string, number>> {
+async function restart(url: string, peer: "raincheck" | "trpc-subscription"): Promise<Record<string, number>> {
   await using opened = new AsyncDisposableStack();
   const activity = opened.use(watchActivity(url));
   const first = await startApi(opened, url);
@@ -150,13 +166,16 @@ async function restart(url: string): Promise<Record<string, number>> {
   const claimed = await settler.claim(subscribers);
   const waiting = new Set(ids);
   const all = Promise.withResolvers<void>();
+  let restarted = false;
   let stopped = false;
 
+  const pathOf = (id: string): string =>
+    peer === "raincheck" ? watchPath([{ id, after: 2 }]) : watchPath([{ id }], restarted ? "once" : "ticks");
   const connectOne = (id: string, told: () => void, failures = 0): SseClient =>
-    new SseClient(first.port, watchPath([{ id, after: 2 }]), {
+    new SseClient(first.port, pathOf(id), {
       opened: told,
       event(data) {
-        if (!data.includes('"succeeded"')) return;
+        if (peer === "raincheck" ? !data.includes('"succeeded"') : !restarted) return;
         waiting.delete(id);
         if (waiting.size === 0) all.resolve();
       },
@@ -169,6 +188,7 @@ async function restart(url: string): Promise<Record<string, number>> {
     });
   await openMany(subscribers, (index, told) => connectOne(ids[index]!, told));
 
+  restarted = true;
   await first.kill();
   const settling = settleAll(settler, [...claimed.values()]);
   const connections: number[] = [];

@@ -54,6 +54,12 @@ export const appRouter = raincheck.bind(
           });
         }
       }),
+    /** tRPC's own subscription that tells one event, as soon as it is there, and is over: what is left of a watch whose call has ended. */
+    once: t.procedure
+      .input((input: unknown) => input)
+      .subscription(async function* () {
+        yield tracked("1", { ticks });
+      }),
     calls: raincheck.calls(t.procedure),
   }),
 );

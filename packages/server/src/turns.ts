@@ -1,0 +1,34 @@
+/**
+ * Takes turns where a moment gives work to a thousand: some of them in each turn of the event loop, so that what they write leaves, and what
+ * they used is garbage, before the next have theirs. Who comes first goes first; what is not urgent goes when nothing urgent waits.
+ */
+export interface Turns {
+  /** Resolves in one of the next turns. */
+  urgent(): Promise<void>;
+  /** Resolves at once when nobody waits, else in a turn when nothing urgent does. */
+  other(): Promise<void>;
+}
+
+/** @param atOnce how many go on in one turn. */
+export function takeTurns(atOnce: number): Turns {
+  let urgent: (() => void)[] = [];
+  let others: (() => void)[] = [];
+  let going = false;
+
+  const turn = (): void => {
+    const told = urgent.slice(0, atOnce);
+    const rest = others.slice(0, atOnce - told.length);
+    urgent = urgent.slice(told.length);
+    others = others.slice(rest.length);
+    going = told.length > 0 || rest.length > 0;
+    if (going) setImmediate(turn);
+    for (const goOn of [...told, ...rest]) goOn();
+  };
+  const wait = (line: (() => void)[]): Promise<void> =>
+    new Promise((resolve) => {
+      line.push(resolve);
+      if (!going) setImmediate(turn);
+      going = true;
+    });
+  return { urgent: () => wait(urgent), other: () => (going ? wait(others) : Promise.resolve()) };
+}
