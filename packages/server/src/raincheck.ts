@@ -51,7 +51,8 @@ export interface InProcessStartOptions<TContext extends object, TCallerTransacti
   readonly reply?: { readonly queue: string } | undefined;
   /**
    * The end of the call is posted to this endpoint, one of `webhooks` of `create()`, as Standard Webhooks: signed, and tried again under the same
-   * `webhook-id`, which is the call's id, until it is taken. What is to be posted is written in the commit that ends the call. Default: none.
+   * `webhook-id`, which is the call's id, until it is taken. What is to be posted is written in the commit that ends the call. A call that is found by its idempotency key keeps what it
+   * was started with. Default: none.
    */
   readonly webhook?: TWebhook | undefined;
   /** What the procedure's middleware gets as `signal`. It does not end the call. */

@@ -60,7 +60,8 @@ async function application(options: Partial<WebhookEndpoint> = {}) {
       if (input < 0) throw new FinalError("no seats");
       return input;
     });
-    const router = raincheck.bind(t.router({ book, calls: raincheck.calls(t.procedure) }));
+    const other = raincheck.deferrable(t.procedure.input(z.number())).mutation(({ input }) => input);
+    const router = raincheck.bind(t.router({ book, other, calls: raincheck.calls(t.procedure) }));
     return { raincheck, router };
   };
   const api = part();
@@ -71,8 +72,17 @@ async function application(options: Partial<WebhookEndpoint> = {}) {
     return worker;
   };
   const start = (input: number) => api.raincheck.start(api.router.book, input, { ctx: {}, webhook: "invoices" });
+  const startOther = (input: number) => api.raincheck.start(api.router.other, input, { ctx: {}, webhook: "invoices" });
   const plain = (input: number) => api.raincheck.start(api.router.book, input, { ctx: {} });
-  return { receiver, work, start, plain, webhook: api.raincheck.webhook("invoices"), [Symbol.asyncDispose]: () => opened.disposeAsync() };
+  return {
+    receiver,
+    work,
+    start,
+    startOther,
+    plain,
+    webhook: api.raincheck.webhook("invoices"),
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
 }
 
 const soon = { timeout: 15_000 };
@@ -120,11 +130,11 @@ describe("a webhook", () => {
     await expect.poll(() => app.receiver.ids, soon).toEqual([id, id, id, id]);
   });
 
-  test("whose endpoint hangs holds up half of a worker at most, and no call", async () => {
+  test("whose endpoints hang hold up half of a worker at most, and no call", async () => {
     await using app = await application({ timeout: "5 minutes" });
     const worker = await app.work();
     app.receiver.answer = () => undefined;
-    await Promise.all(Array.from({ length: 24 }, (_, index) => app.start(index)));
+    await Promise.all(Array.from({ length: 24 }, (_, index) => Promise.all([app.start(index), app.startOther(index)])));
     await expect.poll(() => app.receiver.ids.length, soon).toBe(8);
     const handles = await Promise.all(Array.from({ length: 24 }, (_, index) => app.plain(index)));
     expect(await Promise.all(handles.map((handle) => handle.result()))).toHaveLength(24);

@@ -38,7 +38,11 @@ export const billing = raincheck.replies<AppRouter>("billing", {
 /** Delivers once more what was given up. */
 export async function retryBills(): Promise<void> {
   // #region dead
-  const { replies } = await billing.deadLetters();
-  for (const { id } of replies) await billing.retry(id);
+  let cursor: string | undefined;
+  do {
+    const page = await billing.deadLetters({ cursor });
+    for (const { id } of page.replies) await billing.retry(id); // once each, however often this runs
+    cursor = page.nextCursor ?? undefined;
+  } while (cursor !== undefined);
   // #endregion dead
 }

@@ -52,7 +52,7 @@ export const claimTheme = defineTheme("claim", {
       expect(await trial.claim({ queues, limit: 10, capped: { ...capped, places: -1 } })).toEqual([]);
       expect(await trial.claim({ queues, limit: 10, capped: { ...capped, places: 5 } })).toHaveLength(2);
     },
-    twin: engineThat("knows no caps", (engine) => ({ claim: ({ capped: _, ...request }) => engine.claim(request) })),
+    twin: engineThat("knows no caps", (engine) => ({ claim: ({ capped: _capped, ...request }) => engine.claim(request) })),
   },
 
   "a claimed call runs, and is told so": {

@@ -249,7 +249,7 @@ export const replyTheme = defineTheme("reply", {
       expect(await repliesNow(trial)).toEqual([]);
     },
     twin: engineThat("tells where the repeated call told, whatever it is told", (engine) => ({
-      repeat: (id, reader, { replyQueues: _, ...given }) => engine.repeat(id, reader, given),
+      repeat: (id, reader, { replyQueues: _replyQueues, ...given }) => engine.repeat(id, reader, given),
     })),
   },
 });

@@ -31,8 +31,9 @@ export interface WebhookEndpoint {
   /** How long one try may take, from the look-up of the host to the head of the answer; at most five minutes. Default `"15 seconds"`. */
   readonly timeout?: Duration;
   /**
-   * When it is tried again after anything but an answer of 2xx. An answer of `410 Gone` ends it; a `Retry-After` is heeded. Default: 12 attempts,
-   * `initialDelay` `"5 seconds"`, `factor` 3, `maxDelay` `"12 hours"`, which is a day and a half; `maxPerSecond` 10.
+   * When it is tried again after anything but an answer of 2xx. An answer of `410 Gone` ends it; a `Retry-After` is heeded where it asks for more. With
+   * jitter the wait is from four fifths of the delay to all of it. Default: 12 attempts, `initialDelay` `"5 seconds"`, `factor` 3, `maxDelay`
+   * `"12 hours"`, which is 30 hours at the least; `maxPerSecond` 10.
    */
   readonly retry?: Omit<RetryOptions, "when">;
   /** The longest message, in bytes of UTF-8; from a longer one the output is left out. At most 16 MiB. Default 1 MiB. */
