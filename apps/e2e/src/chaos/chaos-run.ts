@@ -11,7 +11,7 @@ import { checkLiveness } from "./check/liveness.ts";
 import { checkPromptness } from "./check/promptness.ts";
 import { checkProof } from "./check/proof.ts";
 import { checkSafety } from "./check/safety.ts";
-import { countConnections, playTail } from "./ending.ts";
+import { countConnections, playTail, untilAllEnded } from "./ending.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import { measure } from "./figures.ts";
 import { readHistory } from "./history.ts";
@@ -55,7 +55,16 @@ const quietMs = 30_000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seconds, seed, faults, log, signal, leaseMs, listen, preload, env } = options;
   const random = randomOf(seed);
-  await using system = await startSystem({ workers, concurrency, leaseMs, listen, preload, env, anyMayBeKilled: false });
+  await using system = await startSystem({
+    workers,
+    concurrency,
+    leaseMs,
+    listen,
+    preload,
+    env,
+    anyMayBeKilled: false,
+    random: random.fork("receiver"),
+  });
   const givenUp = new AbortController();
   const stage = setStage({
     url: `http://127.0.0.1:${system.clients.port}`,
@@ -66,7 +75,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const ended = await Promise.race([aborted(signal), loadAndFaults({ ...options, system, stage })]);
   signal.throwIfAborted();
   log("quiet: no more faults");
-  const drained = await withinQuiet(ended!);
+  const drained = await withinQuiet(system, ended!);
   givenUp.abort();
   if (drained) await playTail(system, { ...stage, signal });
   const connections = await countConnections(system);
@@ -129,12 +138,14 @@ async function loadAndFaults({
   return { clients: Promise.all([...loops, ...open]) };
 }
 
-/** Whether the clients see the end of everything in time. What a client meets that no client should is thrown. */
-async function withinQuiet({ clients }: { readonly clients: Promise<unknown> }): Promise<boolean> {
-  const late = new AbortController();
-  const drained = await Promise.race([clients.then(() => true), sleep(quietMs, false, { signal: late.signal }).catch(() => false)]);
-  late.abort();
+/** Whether the clients see the end of everything in time; whoever else is told of ends has the same time. What a client meets that no client should is thrown. */
+async function withinQuiet(system: System, { clients }: { readonly clients: Promise<unknown> }): Promise<boolean> {
+  const over = new AbortController();
+  const late = AbortSignal.any([over.signal, AbortSignal.timeout(quietMs)]);
+  const drained = await Promise.race([clients.then(() => true), aborted(late).then(() => false)]);
   clients.catch(() => undefined);
+  await untilAllEnded(system, late);
+  over.abort();
   return drained;
 }
 

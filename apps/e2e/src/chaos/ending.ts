@@ -1,4 +1,5 @@
 /** The last part of a run: what must work again, and what is left. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Ending } from "./check/liveness.ts";
 import { type Stage, play } from "./load/play.ts";
 import { peaceful } from "./load/scenarios.ts";
@@ -9,6 +10,17 @@ const lanes = 6;
 const callsOfLane = 15;
 /** What an engine may hold: ten connections, one that listens, and one that starts. */
 const connectionsOfEngine = 12;
+
+const lookMs = 50;
+
+/** Resolves when every call has ended, the replies and what is posted to webhooks among them, or when `late` aborts. */
+export async function untilAllEnded({ sql }: System, late: AbortSignal): Promise<void> {
+  while (!late.aborted) {
+    const open = await sql`select from raincheck.call where state in ('queued', 'running') limit 1`;
+    if (open.length === 0) return;
+    await sleep(lookMs, undefined, { signal: late }).catch(() => undefined);
+  }
+}
 
 /** Calls in peace, when every fault is over. */
 export async function playTail({ note }: System, stage: Stage): Promise<void> {

@@ -16,6 +16,10 @@ export interface Figures {
   readonly deliveryMs: Percentiles;
   /** From a client's reconnection to its hearing of calls that had ended while it was away. */
   readonly deliveryAfterReconnectMs: Percentiles;
+  /** From the end of a call to the row that the consumer of its reply has written. */
+  readonly replyMs: Percentiles;
+  /** From the end of a call to the first post that its webhook's endpoint has taken. */
+  readonly webhookMs: Percentiles;
   /** From the answer to a cancel to the signal of the attempt that ran. */
   readonly cancelToldMs: Percentiles;
   /** Of the API process that lived longest; null: none lived long enough. */
@@ -28,6 +32,8 @@ export function measure(evidence: Evidence): Figures {
     redispatchMs: percentiles(redispatches(evidence)),
     deliveryMs: percentiles(deliveries(evidence).map(({ delayMs }) => delayMs)),
     deliveryAfterReconnectMs: percentiles(deliveriesAfterReconnect(evidence)),
+    replyMs: percentiles(untilTold(evidence, evidence.replies)),
+    webhookMs: percentiles(untilTold(evidence, firstTaken(evidence))),
     cancelToldMs: percentiles(cancelsTold(evidence)),
     heapSlopeBytesPerSecond: heapSlope(evidence),
   };
@@ -79,6 +85,22 @@ function deliveriesAfterReconnect(evidence: Evidence): number[] {
     const gap = gaps.find(({ cutAt, at }) => settledAt >= cutAt && settledAt <= at && seenAt >= at);
     return gap === undefined ? [] : [seenAt - gap.at];
   });
+}
+
+function untilTold({ calls }: Evidence, told: readonly { readonly id: string; readonly at: number }[]): number[] {
+  const endedAt = new Map(calls.map((call) => [call.id, call.endedAt]));
+  return told.flatMap(({ id, at }) => {
+    const settledAt = endedAt.get(id) ?? null;
+    return settledAt === null ? [] : [Math.max(0, at - settledAt)];
+  });
+}
+
+function firstTaken({ history }: Evidence): { readonly id: string; readonly at: number }[] {
+  const taken = groupBy(
+    sightsOf(history, "posted").filter(({ answer }) => answer === "taken"),
+    ({ call }) => call,
+  );
+  return [...taken].map(([id, [first]]) => ({ id, at: first!.at }));
 }
 
 function cancelsTold({ history }: Evidence): number[] {

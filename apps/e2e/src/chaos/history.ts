@@ -7,22 +7,49 @@
 import { openSync, readFileSync, readdirSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { TerminalState } from "@raincheck/protocol";
+import type { Told } from "./application/raincheck.ts";
+import type { Yielded } from "./application/work.ts";
 import type { FaultKind } from "./fault-kind.ts";
+import type { ReceiverAnswer } from "./world/receiver.ts";
 
 /** What was seen. Ids are calls'; a `key` names one intention of a client, and is its idempotency key. */
 export type Sight =
-  | { readonly kind: "submitted"; readonly key: string; readonly owner: string; readonly path: string }
+  /** `told`: who is to be told of its end, beside its followers. */
+  | { readonly kind: "submitted"; readonly key: string; readonly owner: string; readonly path: string; readonly told: readonly Told[] }
   | { readonly kind: "accepted"; readonly key: string; readonly id: string }
   /** Nobody knows whether it was accepted; it is submitted again. */
   | { readonly kind: "unanswered"; readonly key: string; readonly message: string }
   /** A client met an error that no fault explains. */
   | { readonly kind: "surprised"; readonly subject: string; readonly message: string }
   | { readonly kind: "followed"; readonly id: string; readonly follower: string; readonly seq: number; readonly type: string }
+  /** A follower was told a value that an attempt has yielded. */
+  | { readonly kind: "heard"; readonly id: string; readonly follower: string; readonly attempt: number; readonly value: Yielded }
   | { readonly kind: "ended"; readonly id: string; readonly follower: string; readonly state: TerminalState; readonly value: string }
   | { readonly kind: "read"; readonly id: string; readonly state: string; readonly value: string }
   | { readonly kind: "cancelled"; readonly id: string; readonly ended: boolean }
   /** Somebody else asked for the call. `code`: how it was refused; null: it was not. */
   | { readonly kind: "spied"; readonly id: string; readonly code: string | null }
+  /** Somebody asked for another call of `of`, and was given `id`. `key`: of a replay; null: it was a retry. */
+  | {
+      readonly kind: "repeated";
+      readonly of: string;
+      readonly id: string;
+      readonly key: string | null;
+      readonly asked: "client" | "server";
+    }
+  /** A message came to the webhook's endpoint, signed; `id` is its `webhook-id`. */
+  | {
+      readonly kind: "posted";
+      readonly id: string;
+      readonly call: string;
+      readonly state: string;
+      readonly value: string;
+      readonly answer: ReceiverAnswer;
+    }
+  /** What came to the webhook's endpoint was no message of it. */
+  | { readonly kind: "post-refused"; readonly message: string }
+  /** The consumer of a reply has thrown, as it was to. `id`: of the call that the reply tells of. */
+  | { readonly kind: "reply-thrown"; readonly id: string; readonly attempt: number }
   | { readonly kind: "resolver-started"; readonly id: string; readonly attempt: number; readonly path: string }
   | { readonly kind: "resolver-ended"; readonly id: string; readonly attempt: number }
   | { readonly kind: "resolver-aborted"; readonly id: string; readonly attempt: number; readonly reason: string }

@@ -25,6 +25,16 @@ export interface ChaosReport extends Figures {
   readonly ambiguousCommits: number;
   /** Requests that nobody answered, and that were sent again. */
   readonly unansweredRequests: number;
+  /** Values that followers were told of the streaming procedure. */
+  readonly yieldsHeard: number;
+  /** Calls that were made of others, by retries and replays. */
+  readonly repetitions: number;
+  /** Rows that the consumer of the reply queue has written, and how often it has thrown. */
+  readonly replies: number;
+  readonly repliesThrown: number;
+  /** Calls whose end the webhook's endpoint has taken, and how often it has received one and not taken it. */
+  readonly webhooks: number;
+  readonly webhooksNotTaken: number;
   readonly violations: readonly Violation[];
 }
 
@@ -35,11 +45,13 @@ export interface RunFacts extends Pick<ChaosReport, "seconds" | "seed" | "leaseM
 
 /** Makes the report of a run. */
 export function makeReport(evidence: Evidence, facts: RunFacts): ChaosReport {
-  const { history, effects, calls } = evidence;
+  const { history, effects, calls, replies } = evidence;
   const { figures, violations, ...told } = facts;
   const faults = sightsOf(history, "fault");
   const of = (...invariants: string[]): number => violations.filter(({ invariant }) => invariants.includes(invariant)).length;
   const transactionalEffects = groupBy(effects, ({ id }) => id);
+  const posted = sightsOf(history, "posted");
+  const taken = posted.filter(({ answer }) => answer === "taken");
   return {
     ...told,
     callsAccepted: new Set(sightsOf(history, "accepted").map(({ id }) => id)).size,
@@ -54,6 +66,12 @@ export function makeReport(evidence: Evidence, facts: RunFacts): ChaosReport {
     reconnects: sightsOf(history, "reconnected").length,
     ambiguousCommits: sightsOf(history, "answer-lost").length,
     unansweredRequests: sightsOf(history, "unanswered").length,
+    yieldsHeard: sightsOf(history, "heard").length,
+    repetitions: calls.filter(({ repeats, tells }) => repeats !== null && tells === null).length,
+    replies: replies.length,
+    repliesThrown: sightsOf(history, "reply-thrown").length,
+    webhooks: new Set(taken.map(({ call }) => call)).size,
+    webhooksNotTaken: posted.length - taken.length,
     ...figures,
     violations,
   };

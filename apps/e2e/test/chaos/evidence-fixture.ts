@@ -22,6 +22,8 @@ export function soundEvidence(): Evidence {
     failure: null,
     endedAt: beganAt + 55,
     deadline: null,
+    repeats: null,
+    tells: null,
   };
   const events = [
     event(1, "queued", 0),
@@ -35,9 +37,10 @@ export function soundEvidence(): Evidence {
     calls: [call],
     events: groupBy(events, ({ id }) => id),
     effects: [{ id: "call-1", attempt: 2, tag: "key-1" }],
+    replies: [],
     history: historyOf([
       { kind: "phase", phase: "tail" },
-      { kind: "submitted", key: "key-1", owner: "ada", path: "effect" },
+      { kind: "submitted", key: "key-1", owner: "ada", path: "effect", told: [] },
       { kind: "accepted", key: "key-1", id: "call-1" },
       { kind: "resolver-started", id: "call-1", attempt: 1, path: "effect" },
       { kind: "resolver-started", id: "call-1", attempt: 2, path: "effect" },

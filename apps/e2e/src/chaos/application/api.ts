@@ -2,7 +2,8 @@
 import { flushCompileCache } from "node:module";
 import type { AddressInfo } from "node:net";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
-import { appRouter, engine, environment } from "./raincheck.ts";
+import { appRouter, engine } from "./raincheck.ts";
+import { environment } from "./work.ts";
 
 const server = createHTTPServer({
   router: appRouter,

@@ -13,6 +13,8 @@ export interface ChaosEnvironment {
   readonly concurrency: number;
   /** `false`: no notifications, everything is found by the poll. */
   readonly listen: boolean;
+  /** Where webhooks are posted, and what they are signed with. */
+  readonly webhook: { readonly url: string; readonly secret: string };
 }
 
 /** Reads it from the environment's variables, as `environmentOf` wrote them. */
@@ -30,6 +32,7 @@ export function chaosEnvironment(variables: NodeJS.ProcessEnv): ChaosEnvironment
     leaseMs: Number(read("CHAOS_LEASE_MS")),
     concurrency: Number(read("CHAOS_CONCURRENCY")),
     listen: read("CHAOS_LISTEN") === "true",
+    webhook: { url: read("CHAOS_WEBHOOK_URL"), secret: read("CHAOS_WEBHOOK_SECRET") },
   };
 }
 
@@ -42,5 +45,7 @@ export function environmentOf(given: Omit<ChaosEnvironment, "note"> & { readonly
     CHAOS_LEASE_MS: String(given.leaseMs),
     CHAOS_CONCURRENCY: String(given.concurrency),
     CHAOS_LISTEN: String(given.listen),
+    CHAOS_WEBHOOK_URL: given.webhook.url,
+    CHAOS_WEBHOOK_SECRET: given.webhook.secret,
   };
 }

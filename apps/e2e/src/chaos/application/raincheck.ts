@@ -1,38 +1,20 @@
 /** The application under fire, as the API and the workers share it. */
 import { postgresEngine } from "@raincheck/engine/postgres";
 import { FinalError, hasTag, initRaincheck } from "@raincheck/server";
-import type { CallMode } from "@raincheck/server";
+import type { CallId, CallMode } from "@raincheck/server";
 import { TRPCError, initTRPC } from "@trpc/server";
-import { chaosEnvironment } from "./environment.ts";
+import { type Done, type Run, type Work, done, environment, run, stream } from "./work.ts";
 
 interface Context {
   readonly user: string;
   readonly mode?: CallMode;
 }
 
-/** What every procedure takes. */
-export interface Work {
-  /** The intention's key, which comes back with the output. */
-  readonly tag: string;
-  /** How long the first attempt works before it commits or returns. */
-  readonly ms: number;
-  /** The same for the attempts after it. */
-  readonly againMs: number;
-  /** How many of the first attempts fail. */
-  readonly failing: number;
-  /** Whether the resolver ignores its signal, as a careless one does: then only the fence stands between a zombie and the ledger. */
-  readonly stubborn: boolean;
-}
+/** Who is told of the end of a call beside its followers: the consumer of the reply queue, the endpoint of the webhook. */
+export type Told = "reply" | "webhook";
 
-/** What every procedure that succeeds gives. The owner is a canary: nobody else may see it. */
-export interface Done {
-  readonly tag: string;
-  readonly owner: string;
-  readonly attempt: number;
-}
-
-export const environment = chaosEnvironment(process.env);
-const { note } = environment;
+/** The reply queue of the run. */
+export const replyQueue = "endings";
 
 export const engine = postgresEngine({ url: environment.databaseUrl, listen: environment.listen });
 export const raincheck = initRaincheck.context<Context>().create({
@@ -40,6 +22,16 @@ export const raincheck = initRaincheck.context<Context>().create({
   principal: ({ user }) => user,
   capture: ({ user }) => ({ user }),
   restore: ({ user }) => ({ user }),
+  webhooks: {
+    receiver: {
+      url: environment.webhook.url,
+      secrets: [environment.webhook.secret],
+      network: "private",
+      timeout: "500 millis",
+      // So many that none is given up, and so soon that all have come when the run ends.
+      retry: { attempts: 60, initialDelay: "50 millis", maxDelay: "1 second", maxPerSecond: 100 },
+    },
+  },
 });
 
 const t = initTRPC.context<Context>().create();
@@ -50,81 +42,92 @@ const authed = t.procedure.use(({ ctx, next }) => {
 const working = authed.input((value: unknown) => value as Work);
 const soon = { initialDelay: "50 millis", maxDelay: "500 millis", attempts: 5 } as const;
 
-interface Run {
-  readonly input: Work;
-  readonly ctx: { readonly user: string; readonly call: { readonly id: string | null; readonly attempt: number } };
-  readonly signal: AbortSignal | undefined;
-  readonly path: string;
+/** What clients call. */
+export const procedures = {
+  /** Writes one row, in one commit with its output. */
+  effect: raincheck
+    .deferrable(working, { timeout: "10 seconds", retry: soon })
+    .mutation((options) => run(options, () => commitEffect(options, options.ctx.call))),
+  /** As `effect`, two at once over all workers. */
+  limited: raincheck
+    .deferrable(working, { timeout: "10 seconds", retry: soon, concurrency: 2 })
+    .mutation((options) => run(options, () => commitEffect(options, options.ctx.call))),
+  /** As `effect`, and yields before. */
+  stream: raincheck.deferrable(working, { timeout: "10 seconds", retry: soon }).mutation(async function* (options) {
+    return yield* stream(options, () => commitEffect(options, options.ctx.call));
+  }),
+  /** Writes nothing, and tells its progress. */
+  plain: raincheck.deferrable(working, { timeout: "10 seconds", retry: soon }).mutation((options) => {
+    options.ctx.call.progress({ half: true });
+    return run(options, () => done(options));
+  }),
+  /** Must end before half a second. */
+  brief: raincheck.deferrable(working, { deadline: "500 millis", retry: soon }).mutation((options) => run(options, () => done(options))),
+  /** Refuses for good. */
+  refuse: raincheck.deferrable(working).mutation((options) =>
+    run(options, (): Done => {
+      throw new FinalError("Refused, as was asked.", { code: "REFUSED" });
+    }),
+  ),
+  /** Kills its worker. */
+  poison: raincheck.deferrable(working).mutation((options) =>
+    run(options, (): Done => {
+      process.kill(process.pid, "SIGKILL");
+      return done(options);
+    }),
+  ),
+};
+
+/** What the server is asked to start. */
+interface Order {
+  readonly procedure: keyof typeof procedures;
+  readonly work: Work;
+  readonly key: string;
+  readonly told: readonly Told[];
 }
 
-/** Notes the run, works for its while, and runs `end`, unless the signal aborts before. */
-async function run<TValue>({ input, ctx, signal, path }: Run, end: () => TValue | Promise<TValue>): Promise<TValue> {
-  const attempt = { id: ctx.call.id ?? "", attempt: ctx.call.attempt };
-  note({ kind: "resolver-started", ...attempt, path });
-  signal?.addEventListener("abort", () => note({ kind: "resolver-aborted", ...attempt, reason: reasonOf(signal) }), { once: true });
-  await pause(attempt.attempt === 1 ? input.ms : input.againMs, input.stubborn ? undefined : signal);
-  if (attempt.attempt <= input.failing) throw new Error("This attempt was to fail.");
-  const value = await end();
-  note({ kind: "resolver-ended", ...attempt });
-  return value;
-}
-
-function reasonOf(signal: AbortSignal): string {
-  const reason: unknown = signal.reason;
-  return typeof reason === "object" && reason !== null && "reason" in reason ? String(reason.reason) : String(reason);
-}
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(resolve, ms);
-    signal?.addEventListener("abort", () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    });
-  });
-}
-
-function done({ input, ctx }: Pick<Run, "input" | "ctx">): Done {
-  return { tag: input.tag, owner: ctx.user, attempt: ctx.call.attempt };
+/** Of which call the server is asked to make another. */
+interface Repeating {
+  readonly procedure: keyof typeof procedures;
+  readonly id: CallId;
+  /** Of a replay; null: it is a retry. */
+  readonly key: string | null;
 }
 
 export const appRouter = raincheck.bind(
   t.router({
-    /** Writes one row, in one commit with its output. */
-    effect: raincheck
-      .deferrable(working, { timeout: "10 seconds", retry: soon })
-      .mutation((options) => run(options, () => commitEffect(options, options.ctx.call))),
-    /** As `effect`, two at once over all workers. */
-    limited: raincheck
-      .deferrable(working, { timeout: "10 seconds", retry: soon, concurrency: 2 })
-      .mutation((options) => run(options, () => commitEffect(options, options.ctx.call))),
-    /** Writes nothing, and tells its progress. */
-    plain: raincheck.deferrable(working, { timeout: "10 seconds", retry: soon }).mutation((options) => {
-      options.ctx.call.progress({ half: true });
-      return run(options, () => done(options));
-    }),
-    /** Must end before half a second. */
-    brief: raincheck.deferrable(working, { deadline: "500 millis", retry: soon }).mutation((options) => run(options, () => done(options))),
-    /** Refuses for good. */
-    refuse: raincheck.deferrable(working).mutation((options) =>
-      run(options, (): Done => {
-        throw new FinalError("Refused, as was asked.", { code: "REFUSED" });
-      }),
-    ),
-    /** Kills its worker. */
-    poison: raincheck.deferrable(working).mutation((options) =>
-      run(options, (): Done => {
-        process.kill(process.pid, "SIGKILL");
-        return done(options);
-      }),
-    ),
+    ...procedures,
     calls: raincheck.calls(authed),
+    /** Starts a call whose end is told. */
+    start: authed
+      .input((value: unknown) => value as Order)
+      .mutation(async ({ input: { procedure, work, key, told }, ctx: { user } }) => {
+        const { id, path } = await raincheck.start(procedures[procedure], work, {
+          ctx: { user },
+          idempotencyKey: key,
+          ...(told.includes("reply") && { reply: { queue: replyQueue } }),
+          ...(told.includes("webhook") && { webhook: "receiver" }),
+        });
+        return { id, path };
+      }),
+    /** Retries or replays a call on the server. */
+    repeat: authed
+      .input((value: unknown) => value as Repeating)
+      .mutation(async ({ input: { procedure, id, key }, ctx: { user } }) => {
+        const ctx = { user };
+        const repeated =
+          key === null
+            ? await raincheck.retry(procedures[procedure], id, { ctx })
+            : await raincheck.replay(procedures[procedure], id, { ctx, idempotencyKey: key });
+        return { id: repeated.id, path: repeated.path };
+      }),
   }),
 );
 
 export type AppRouter = typeof appRouter;
 
-type Transaction = Parameters<Parameters<typeof engine.transaction>[0]>[0];
+/** What a commit's function is handed. */
+export type Transaction = Parameters<Parameters<typeof engine.transaction>[0]>[0];
 
 async function commitEffect(
   { input, ctx }: Pick<Run, "input" | "ctx">,
@@ -136,7 +139,7 @@ async function commitEffect(
       return done({ input, ctx });
     });
   } catch (error) {
-    if (hasTag(error, "StaleAttempt")) note({ kind: "fenced", id: ctx.call.id ?? "", attempt: ctx.call.attempt });
+    if (hasTag(error, "StaleAttempt")) environment.note({ kind: "fenced", id: ctx.call.id ?? "", attempt: ctx.call.attempt });
     throw error;
   }
 }

@@ -1,7 +1,9 @@
 /** A worker process under fire. It ends by SIGTERM, as in production, or when the channel to its starter closes. */
 import { flushCompileCache } from "node:module";
 import { runWorker } from "@raincheck/worker";
-import { engine, environment, raincheck } from "./raincheck.ts";
+import { engine, raincheck } from "./raincheck.ts";
+import "./replies.ts";
+import { environment } from "./work.ts";
 
 const worker = await runWorker({
   raincheck,

@@ -18,6 +18,10 @@ export interface LedgerCall {
   /** Milliseconds since 1970 by Postgres's clock; null: none. */
   readonly endedAt: number | null;
   readonly deadline: number | null;
+  /** The call that it was made of; null: none. */
+  readonly repeats: string | null;
+  /** The call whose end it tells; null: it is no reply. */
+  readonly tells: string | null;
 }
 
 /** An event as the ledger has it. */
@@ -38,34 +42,50 @@ export interface Effect {
   readonly tag: string;
 }
 
+/** A row that the consumer of the reply queue wrote. */
+export interface ReplyRow {
+  /** Of the call that ended. */
+  readonly id: string;
+  readonly state: string;
+  /** The output or the failure, as JSON. */
+  readonly value: string;
+  /** Milliseconds since 1970 by Postgres's clock. */
+  readonly at: number;
+}
+
 /** All that is known of a run. */
 export interface Evidence {
   readonly calls: readonly LedgerCall[];
   /** Of each call, in order of `seq`. */
   readonly events: ReadonlyMap<string, readonly LedgerEvent[]>;
   readonly effects: readonly Effect[];
+  readonly replies: readonly ReplyRow[];
   readonly history: readonly HistoryEntry[];
 }
 
 /** One promise that was broken. */
 export interface Violation {
-  /** I1 to I11: safety; L1 to L7: liveness; N: the run has met no such fault. What each says stands at its check. */
+  /** I1 to I15: safety; L1 to L7: liveness; N: the run has met no such fault. What each says stands at its check. */
   readonly invariant: string;
   /** The call, the key or the process that it is about. */
   readonly subject: string;
   readonly message: string;
 }
 
+/** What a check finds: a {@link Violation} of its own invariant. */
+export type Finding = Omit<Violation, "invariant">;
+
 /** Reads what Postgres knows. */
 export async function gatherEvidence(sql: Sql, history: readonly HistoryEntry[]): Promise<Evidence> {
   const calls = await sql<LedgerCall[]>`
     select id, path, principal, state, seq, attempt, failures, crashes, input, output, failure,
-      extract(epoch from ended_at)::float8 * 1000 as "endedAt", extract(epoch from deadline)::float8 * 1000 as deadline
+      extract(epoch from ended_at)::float8 * 1000 as "endedAt", extract(epoch from deadline)::float8 * 1000 as deadline, repeats, tells
     from raincheck.call`;
   const rows = await sql<LedgerEvent[]>`
     select call_id as id, seq, type, extract(epoch from at)::float8 * 1000 as at, attempt, body from raincheck.event order by call_id, seq`;
   const effects = await sql<Effect[]>`select call_id as id, attempt, tag from effect`;
-  return { calls, events: groupBy(rows, ({ id }) => id), effects, history };
+  const replies = await sql<ReplyRow[]>`select call_id as id, state, value, extract(epoch from at)::float8 * 1000 as at from reply`;
+  return { calls, events: groupBy(rows, ({ id }) => id), effects, replies, history };
 }
 
 /** The items by a key of theirs, in their order. */

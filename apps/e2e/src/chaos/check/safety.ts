@@ -1,15 +1,21 @@
 /** What must hold whatever happened: the invariants of safety, over everything that was seen and written. */
 import { callStates, isTerminal, limits } from "@raincheck/protocol";
-import type { Done } from "../application/raincheck.ts";
-import { type Evidence, type LedgerEvent, type Violation, groupBy, sightsOf } from "./evidence.ts";
+import type { Done } from "../application/work.ts";
+import { type Evidence, type Finding, type LedgerEvent, type Violation, groupBy, sightsOf } from "./evidence.ts";
+import { checkRepetitions } from "./repetitions.ts";
+import { isSameValue } from "./stored-text.ts";
+import { checkReplies, checkWebhooks } from "./told-ends.ts";
+import { checkYields } from "./yields.ts";
 
-type Check = (evidence: Evidence) => Omit<Violation, "invariant">[];
+type Check = (evidence: Evidence) => Finding[];
 
 /** How often a resolver of the application may run by its policy. */
-const attemptsByPolicy: Readonly<Record<string, number>> = { effect: 5, limited: 5, plain: 5, brief: 5, refuse: 3, poison: 3 };
+const attemptsByPolicy: Readonly<Record<string, number>> = { effect: 5, limited: 5, stream: 5, plain: 5, brief: 5, refuse: 3, poison: 3 };
+/** The same of what takes a reply, or posts it. */
+const attemptsAtReplies = 60;
 
 /** Procedures whose writes belong to their output. */
-const transactional = new Set(["effect", "limited"]);
+const transactional = new Set(["effect", "limited", "stream"]);
 
 const terminalTypes: ReadonlySet<string> = new Set(callStates.filter(isTerminal));
 
@@ -93,13 +99,13 @@ const checks: Readonly<Record<string, Check>> = {
       if (call === undefined) return [];
       const subject = `${id} ${follower}`;
       if (call.state !== state) return [{ subject, message: `was told ${state}, and the call is ${call.state}` }];
-      return sameValue(value, call.output ?? call.failure)
+      return isSameValue(value, call.output ?? call.failure)
         ? []
         : [{ subject, message: `was told ${value}, and the ledger has ${call.output}` }];
     });
     const read = sightsOf(history, "read").flatMap(({ id, state, value }) => {
       const call = byId.get(id);
-      if (call === undefined || (call.state === state && (state !== "succeeded" || sameValue(value, call.output)))) return [];
+      if (call === undefined || (call.state === state && (state !== "succeeded" || isSameValue(value, call.output)))) return [];
       return [{ subject: id, message: `was read as ${state} ${value}, and is ${call.state} ${call.output}` }];
     });
     return [...ended, ...read];
@@ -148,7 +154,8 @@ const checks: Readonly<Record<string, Check>> = {
       const ids = new Set(all.map(({ id }) => id));
       return ids.size === 1 ? [] : [{ subject: key, message: `was answered with the calls ${[...ids].join(", ")}` }];
     });
-    const byInput = groupBy(calls, ({ input }) => input);
+    const ordered = calls.filter(({ repeats, tells }) => repeats === null && tells === null);
+    const byInput = groupBy(ordered, ({ input }) => input);
     const stored = [...byInput.values()]
       .filter((same) => same.length > 1)
       .map((same) => ({ subject: same[0]!.input, message: `is in the ledger ${same.length} times` }));
@@ -157,14 +164,19 @@ const checks: Readonly<Record<string, Check>> = {
 
   /** Budget: an attempt more than the policy allows was lost or handed back, and three losses are the end. */
   I11({ calls, events }) {
-    return calls.flatMap(({ id, path, attempt, failures, crashes }) => {
+    return calls.flatMap(({ id, path, tells, attempt, failures, crashes }) => {
       const free = (events.get(id) ?? []).filter(({ type, body }) => type === "retrying" && costsNothing(body)).length;
-      const budget = attemptsByPolicy[path] ?? 0;
+      const budget = tells === null ? (attemptsByPolicy[path] ?? 0) : attemptsAtReplies;
       if (attempt > budget + crashes + free || failures > budget)
         return [{ subject: id, message: `has had ${attempt} attempts: ${failures} failed, ${crashes} lost, ${free} handed back` }];
       return crashes > limits.crashes ? [{ subject: id, message: `was lost ${crashes} times` }] : [];
     });
   },
+
+  I12: checkReplies,
+  I13: checkWebhooks,
+  I14: checkYields,
+  I15: checkRepetitions,
 };
 
 /** The violations of every invariant of safety. */
@@ -178,20 +190,6 @@ function isStart({ type, attempt }: LedgerEvent, of: number): boolean {
 
 function namesOf(events: readonly LedgerEvent[]): string {
   return events.map(({ type }) => type).join(", ");
-}
-
-/** Whether two JSON texts say the same; the ledger's is what the procedure's codec wrote, in its envelope. */
-function sameValue(told: string, stored: string | null): boolean {
-  if (stored === null) return told === "null";
-  return canonical(told) === canonical(stored.replace(/^~\d+[a-z]/, ""));
-}
-
-function canonical(text: string): string {
-  return JSON.stringify(JSON.parse(text), (_, value: unknown) =>
-    typeof value === "object" && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
-      : value,
-  );
 }
 
 function costsNothing(body: string | null): boolean {

@@ -12,25 +12,24 @@ const requestMs = 5_000;
 /** Makes the client of a user. */
 export function clientOf(url: string, user: string) {
   const headers = { "x-user": user };
-  return createDeferClient(
-    createTRPCClient<AppRouter>({
-      links: [
-        splitLink({
-          condition: ({ type }) => type === "subscription",
-          true: httpSubscriptionLink({
-            url,
-            EventSource,
-            eventSourceOptions: { fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers } }) },
-          }),
-          false: httpBatchLink({
-            url,
-            headers,
-            fetch: (input, init) => fetch(input, { ...init, signal: inTime(init?.signal) }),
-          }),
+  const trpc = createTRPCClient<AppRouter>({
+    links: [
+      splitLink({
+        condition: ({ type }) => type === "subscription",
+        true: httpSubscriptionLink({
+          url,
+          EventSource,
+          eventSourceOptions: { fetch: (input, init) => fetch(input, { ...init, headers: { ...init.headers, ...headers } }) },
         }),
-      ],
-    }),
-  );
+        false: httpBatchLink({
+          url,
+          headers,
+          fetch: (input, init) => fetch(input, { ...init, signal: inTime(init?.signal) }),
+        }),
+      }),
+    ],
+  });
+  return { trpc, defer: createDeferClient(trpc) };
 }
 
 function inTime(signal: unknown): AbortSignal {

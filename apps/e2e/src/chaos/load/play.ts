@@ -1,11 +1,11 @@
 /** Plays a scenario as a client would, and notes what the client sees. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type CallEvent, type Handle, hasTag, isTerminalEvent } from "@raincheck/client";
-import type { Done } from "../application/raincheck.ts";
+import { type CallEvent, type CallId, type Handle, type TerminalState, hasTag, isTerminalEvent } from "@raincheck/client";
+import type { Done, Yielded } from "../application/work.ts";
 import type { Historian } from "../history.ts";
 import type { Random } from "../random.ts";
 import { type ChaosClient, clientOf } from "./clients.ts";
-import type { Scenario } from "./scenarios.ts";
+import type { ProcedureName, Scenario } from "./scenarios.ts";
 
 /** The clients of a run. */
 export interface Stage {
@@ -42,24 +42,30 @@ export async function play(stage: Stage, scenario: Scenario): Promise<void> {
   }
 }
 
+type ChaosHandle = Handle<Done, unknown, Yielded>;
+
 async function playOut(stage: Stage, scenario: Scenario, key: string): Promise<void> {
   const { note, random, owners, clients } = stage;
   const owner = random.pick(owners);
   const [client, secondClient] = clients.get(owner)!;
   const stranger = clients.get(random.pick(owners.filter((one) => one !== owner)))![0];
-  const { procedure } = scenario;
-  note({ kind: "submitted", key, owner, path: procedure });
+  const { procedure, told } = scenario;
+  note({ kind: "submitted", key, owner, path: procedure, told });
   const handles = await Promise.all(Array.from({ length: scenario.submissions }, () => submit(stage, client, { scenario, key })));
-  const [handle] = handles as [Handle<Done>];
-  const parts = [follow(stage, handle, "first")];
-  if (scenario.followedTwice) parts.push(follow(stage, secondClient[procedure].attach(handle.id), "second"));
+  const [handle] = handles as [ChaosHandle];
+  const ended = follow(stage, handle, "first");
+  const parts: Promise<unknown>[] = [ended];
+  if (scenario.followedTwice) parts.push(follow(stage, attach(secondClient, procedure, handle.id), "second"));
   if (scenario.cancelAfterMs !== null) parts.push(cancel(stage, handle, scenario.cancelAfterMs));
-  if (scenario.spiedUpon) parts.push(spy(stage, stranger[procedure].attach(handle.id)));
+  if (scenario.spiedUpon) parts.push(spy(stage, attach(stranger, procedure, handle.id)));
   await Promise.all(parts);
   if (scenario.readAtEnd) {
     const { state, output } = await insist(stage, () => handle.get({ signal: stage.signal }));
     note({ kind: "read", id: handle.id, state, value: JSON.stringify(output) });
   }
+  if (!scenario.repeated) return;
+  const isDeadLetter = ["failed", "expired"].includes(await ended);
+  await repeat(stage, [client, secondClient], { procedure, id: handle.id, key: isDeadLetter ? null : key });
 }
 
 interface Submission {
@@ -67,23 +73,62 @@ interface Submission {
   readonly key: string;
 }
 
-async function submit(stage: Stage, client: ChaosClient, { scenario, key }: Submission): Promise<Handle<Done>> {
-  const { note } = stage;
-  const input = { ...scenario.work, tag: key };
-  const handle = (await insist(
+async function submit(stage: Stage, client: ChaosClient, { scenario, key }: Submission): Promise<ChaosHandle> {
+  const { note, signal } = stage;
+  const { procedure, told } = scenario;
+  const work = { ...scenario.work, tag: key };
+  const handle = await insist(
     stage,
-    () => client[scenario.procedure](input, { idempotencyKey: key, signal: stage.signal }),
+    async (): Promise<ChaosHandle> => {
+      if (told.length === 0) return (await client.defer[procedure](work, { idempotencyKey: key, signal })) as ChaosHandle;
+      const { id } = await client.trpc.start.mutate({ procedure, work, key, told }, { signal });
+      return attach(client, procedure, id);
+    },
     (message) => note({ kind: "unanswered", key, message }),
-  )) as Handle<Done>;
+  );
   note({ kind: "accepted", key, id: handle.id });
   return handle;
 }
 
-async function follow({ note, signal }: Stage, handle: Handle<Done>, follower: string): Promise<void> {
+function attach({ defer }: ChaosClient, procedure: ProcedureName, id: CallId): ChaosHandle {
+  return defer[procedure].attach(id) as ChaosHandle;
+}
+
+/** Follows a call to its end, and resolves with how that was. */
+async function follow({ note, signal }: Stage, handle: ChaosHandle, follower: string): Promise<TerminalState> {
+  const { id } = handle;
   for await (const event of handle.events({ signal })) {
-    note({ kind: "followed", id: handle.id, follower, seq: event.seq, type: event.type });
-    if (isTerminalEvent(event)) note({ kind: "ended", id: handle.id, follower, state: event.type, value: valueOf(event) });
+    note({ kind: "followed", id, follower, seq: event.seq, type: event.type });
+    if (event.type === "yielded") note({ kind: "heard", id, follower, attempt: event.attempt, value: event.value });
+    if (!isTerminalEvent(event)) continue;
+    note({ kind: "ended", id, follower, state: event.type, value: valueOf(event) });
+    return event.type;
   }
+  throw new Error("The events have come to an end before the call has.");
+}
+
+interface Repeating {
+  readonly procedure: ProcedureName;
+  readonly id: CallId;
+  /** Of a replay; null: it is a retry. */
+  readonly key: string | null;
+}
+
+/** Has two clients and the server ask for another call of one that has ended, all at once, and the first one again when that has ended too. */
+async function repeat(stage: Stage, [client, second]: readonly [ChaosClient, ChaosClient], repeating: Repeating): Promise<void> {
+  const { note, signal } = stage;
+  const { procedure, id, key } = repeating;
+  const ask = async (asked: "client" | "server", { trpc }: ChaosClient): Promise<CallId> => {
+    const repeated = await insist(stage, () => {
+      if (asked === "server") return trpc.repeat.mutate(repeating, { signal });
+      return key === null ? trpc.calls.retry.mutate({ id }, { signal }) : trpc.calls.replay.mutate({ id, idempotencyKey: key }, { signal });
+    });
+    note({ kind: "repeated", of: id, id: repeated.id, key, asked });
+    return repeated.id;
+  };
+  const [first] = await Promise.all([ask("client", client), ask("server", client), ask("client", second)]);
+  await follow(stage, attach(client, procedure, first), "first");
+  await ask("client", client);
 }
 
 /** What the end of a call says, as text. */
@@ -93,13 +138,13 @@ function valueOf(event: CallEvent<Done>): string {
   return "null";
 }
 
-async function cancel(stage: Stage, handle: Handle<Done>, afterMs: number): Promise<void> {
+async function cancel(stage: Stage, handle: ChaosHandle, afterMs: number): Promise<void> {
   await sleep(afterMs, undefined, { signal: stage.signal });
   const ended = await insist(stage, () => handle.cancel("no longer needed"));
   stage.note({ kind: "cancelled", id: handle.id, ended });
 }
 
-async function spy(stage: Stage, handle: Handle<Done>): Promise<void> {
+async function spy(stage: Stage, handle: ChaosHandle): Promise<void> {
   for (const act of [() => handle.get({ signal: stage.signal }), () => handle.cancel("mine now")]) {
     const code = await insist(stage, () => refusalOf(act));
     stage.note({ kind: "spied", id: handle.id, code });

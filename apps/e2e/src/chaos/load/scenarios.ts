@@ -1,8 +1,9 @@
-import type { Work } from "../application/raincheck.ts";
+import type { Told, procedures } from "../application/raincheck.ts";
+import type { Work } from "../application/work.ts";
 import type { Random } from "../random.ts";
 
 /** The procedures of the application that a client calls. */
-export type ProcedureName = "effect" | "limited" | "plain" | "brief" | "refuse" | "poison";
+export type ProcedureName = keyof typeof procedures;
 
 /** One thing that a client does. */
 export interface Scenario {
@@ -18,10 +19,29 @@ export interface Scenario {
   readonly spiedUpon: boolean;
   /** Whether the call is read when it has ended. */
   readonly readAtEnd: boolean;
+  /** Who is told of its end beside its followers; if anybody is, the application's server starts it. */
+  readonly told: readonly Told[];
+  /** Whether another call is made of it when it has ended: a retry of a dead letter, a replay of any other. */
+  readonly repeated: boolean;
 }
 
 /** How often which of them is done; calls that poison a worker are the nemesis's. */
-const weights = { effect: 52, limited: 4, plain: 12, flaky: 9, brief: 6, refuse: 3, cancelled: 6, raced: 8, overtaken: 14 };
+const weights = {
+  effect: 44,
+  limited: 4,
+  stream: 8,
+  plain: 10,
+  flaky: 9,
+  brief: 6,
+  refuse: 5,
+  cancelled: 6,
+  raced: 8,
+  overtaken: 12,
+  outstreamed: 6,
+};
+
+/** How often who is told of an end. */
+const tellings = { nobody: 75, reply: 11, webhook: 10, both: 4 };
 
 /** The next thing to do. */
 export function nextScenario(random: Random): Scenario {
@@ -34,11 +54,15 @@ export function nextScenario(random: Random): Scenario {
     followedTwice: random.chance(0.1),
     spiedUpon: random.chance(0.03),
     readAtEnd: random.chance(0.2),
+    told: toldOf(random.weighted(tellings)),
+    repeated: random.chance(0.04),
   };
-  const work = { ms, againMs: ms, stubborn, failing: 0 };
+  const work = { ms, againMs: ms, stubborn, failing: 0, yields: 1 + random.below(random.chance(0.05) ? 400 : 12) };
   switch (kind) {
     case "flaky":
-      return { ...usual, procedure: "effect", work: { ...work, failing: 1 + random.below(2) } };
+      return { ...usual, procedure: random.chance(0.7) ? "effect" : "stream", work: { ...work, failing: 1 + random.below(2) } };
+    case "refuse":
+      return { ...usual, procedure: "refuse", work, repeated: random.chance(0.5) };
     case "cancelled":
       return {
         ...usual,
@@ -51,21 +75,35 @@ export function nextScenario(random: Random): Scenario {
     case "overtaken":
       // A zombie wakes while the attempt after it runs, and only the fence keeps its result out.
       return { ...usual, procedure: "plain", work: { ...work, ms: random.between(100, 1_000), againMs: 4_000, stubborn: true } };
+    case "outstreamed":
+      // The same, before its first value: the attempt after it has yielded none yet either, and the two would be told as one.
+      return {
+        ...usual,
+        procedure: "stream",
+        work: { ...work, ms: random.between(200, 1_500), againMs: 4_000, stubborn: true, yields: 1 + random.below(2) },
+      };
     default:
       return { ...usual, procedure: kind, work };
   }
 }
 
+function toldOf(who: keyof typeof tellings): readonly Told[] {
+  if (who === "nobody") return [];
+  return who === "both" ? ["reply", "webhook"] : [who];
+}
+
 /** A call that kills three workers. */
 export const poisonous: Scenario = {
   procedure: "poison",
-  work: { ms: 0, againMs: 0, stubborn: false, failing: 0 },
+  work: { ms: 0, againMs: 0, stubborn: false, failing: 0, yields: 1 },
   cancelAfterMs: null,
   submissions: 1,
   followedTwice: false,
   spiedUpon: false,
   readAtEnd: true,
+  told: ["reply", "webhook"],
+  repeated: false,
 };
 
 /** A call that has nothing to fear: what must work again when the faults are over. */
-export const peaceful: Scenario = { ...poisonous, procedure: "effect", readAtEnd: true };
+export const peaceful: Scenario = { ...poisonous, procedure: "effect", told: [] };

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { checkLiveness } from "../check/liveness.ts";
 import { type Violation, gatherEvidence } from "../check/evidence.ts";
 import { checkSafety } from "../check/safety.ts";
-import { countConnections, playTail } from "../ending.ts";
+import { countConnections, playTail, untilAllEnded } from "../ending.ts";
 import { readHistory } from "../history.ts";
 import { type Stage, play, setStage } from "../load/play.ts";
 import { type Scenario, nextScenario, peaceful } from "../load/scenarios.ts";
@@ -59,8 +59,17 @@ const scenarioMs = 40_000;
 export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   const { strikes, seed, leaseMs, log, signal } = options;
   const preload = [new URL("preload.ts", import.meta.url).href];
-  await using system = await startSystem({ workers, concurrency, leaseMs, listen: true, preload, env: {}, anyMayBeKilled: true });
   const random = randomOf(seed).fork("sweep");
+  await using system = await startSystem({
+    workers,
+    concurrency,
+    leaseMs,
+    listen: true,
+    preload,
+    env: {},
+    anyMayBeKilled: true,
+    random: random.fork("receiver"),
+  });
   const stage = setStage({ url: `http://127.0.0.1:${system.clients.port}`, note: system.note, random, signal });
   const swept: SweptPoint[] = [];
   const violations: Violation[] = [];
@@ -77,6 +86,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
     }
   }
   await playTail(system, stage);
+  await untilAllEnded(system, AbortSignal.any([signal, AbortSignal.timeout(scenarioMs)]));
   const evidence = await gatherEvidence(system.sql, readHistory(system.historyDirectory));
   violations.push(
     ...checkSafety(evidence),
@@ -127,7 +137,7 @@ function longScenario({ random }: Stage): Scenario {
   return {
     ...nextScenario(random),
     procedure: "effect",
-    work: { ms: longMs, againMs: longMs, stubborn: false, failing: 0 },
+    work: { ms: longMs, againMs: longMs, stubborn: false, failing: 0, yields: 1 },
     cancelAfterMs: null,
   };
 }

@@ -5,9 +5,11 @@ import { join } from "node:path";
 import postgres, { type Sql } from "postgres";
 import { environmentOf } from "../application/environment.ts";
 import { type Historian, openHistory } from "../history.ts";
+import type { Random } from "../random.ts";
 import { type Child, startChild } from "./child.ts";
 import { type Link, openLink } from "./link.ts";
 import { type PostgresServer, startPostgres } from "./postgres-server.ts";
+import { openReceiver } from "./receiver.ts";
 
 /** A process and its way to Postgres. */
 export interface Member {
@@ -41,6 +43,8 @@ export interface SystemOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Whether a process that ends by SIGKILL is no surprise: a poisonous call kills whichever worker runs it, and a sweep any. */
   readonly anyMayBeKilled: boolean;
+  /** Chooses what the endpoint of the webhooks answers. */
+  readonly random: Random;
 }
 
 /** Starts all of it; resolves when API and workers are ready. */
@@ -53,6 +57,8 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const sql = postgres(server.url, { max: 2, onnotice: () => undefined, connection: { application_name: "chaos" } });
   opening.defer(() => sql.end({ timeout: 1 }));
   await sql`create table effect (call_id uuid not null, attempt int not null, tag text not null)`;
+  await sql`create table reply (call_id uuid not null, state text not null, value text not null, at timestamptz not null default clock_timestamp())`;
+  const { url: webhookUrl, secret } = opening.use(await openReceiver({ note, random: options.random }));
   const clients = opening.use(await openLink({ name: "clients", target: null, onReconnect: reconnected("clients") }));
 
   function reconnected(link: string): (cutAt: number) => void {
@@ -71,7 +77,15 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       env: {
         NODE_COMPILE_CACHE: join(historyDirectory, "compiled"),
         ...options.env,
-        ...environmentOf({ databaseUrl: url.href, name, leaseMs, concurrency, listen, historyDirectory }),
+        ...environmentOf({
+          databaseUrl: url.href,
+          name,
+          leaseMs,
+          concurrency,
+          listen,
+          historyDirectory,
+          webhook: { url: webhookUrl, secret },
+        }),
       },
       preload: options.preload,
       note,
