@@ -1,5 +1,5 @@
 import { type CallId, type CallMode, limits } from "@raincheck/protocol";
-import type { Engine } from "@raincheck/engine";
+import { type Engine, StaleAttempt } from "@raincheck/engine";
 
 import type { Attempt } from "./attempt.ts";
 import type { PayloadCodec } from "./payload-codec.ts";
@@ -87,9 +87,9 @@ export function openCallContext(run: CallRun): OpenCallContext {
   async function commitAttempt(to: Attempt, work: (transaction: unknown) => unknown): Promise<CommittedValue> {
     let output: string | null = null;
     const thrownByWork: unknown[] = [];
-    // They come before the event that ends the call.
-    await to.yields.flush();
     try {
+      // They come before the event that ends the call. The attempt is over if they cannot, though the ledger may not know it yet.
+      if (!(await to.yields.flush())) throw new StaleAttempt(to, "not all that it yielded is kept, so it may not commit");
       const committed = await engine.commit(to, async (transaction) => {
         try {
           const value = await scope.commit(transaction, () => work(transaction));

@@ -13,8 +13,11 @@ export interface YieldSink {
    * @returns resolves when the resolver may go on; `undefined`: at once. Rejects with what the engine refused earlier values with.
    */
   put(value: Payload): Promise<void> | undefined;
-  /** Resolves when all that was taken is in the ledger, or never will be; rejects with what the engine refused it with. */
-  flush(): Promise<void>;
+  /**
+   * Resolves with `true` when all that was taken is in the ledger, with `false` when some of it never will be, because the attempt is over.
+   * Rejects with what the engine refused it with.
+   */
+  flush(): Promise<boolean>;
 }
 
 /** What {@link RaincheckRuntime.invoke} is told beside the call. */

@@ -183,15 +183,26 @@ describe("in an attempt", () => {
     const { router, runtime, effect, engine } = app();
     await router.createCaller(annAsync).commit();
     const call = await claimNext(runtime);
-    const written = Promise.withResolvers<void>();
+    const written = Promise.withResolvers<boolean>();
     const asked = Promise.withResolvers<void>();
-    const flush = (): Promise<void> => (asked.resolve(), written.promise);
+    const flush = (): Promise<boolean> => (asked.resolve(), written.promise);
     const invoked = runtime.invoke(call, { ...quietly, signal: new AbortController().signal, yields: { put: () => undefined, flush } });
     await asked.promise;
     expect(effect.committed).toEqual([]);
     expect(await engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "running" });
-    written.resolve();
+    written.resolve(true);
     expect(await invoked).toMatchObject({ committed: true });
+  });
+
+  test("a commit is refused when what was yielded before it never will be written", async () => {
+    const { router, runtime, effect, engine } = app();
+    await router.createCaller(annAsync).commit();
+    const call = await claimNext(runtime);
+    const yields = { put: () => undefined, flush: async () => false };
+    const thrown = await rejection(runtime.invoke(call, { ...quietly, signal: new AbortController().signal, yields }));
+    expect(runtime.describe(thrown)).toMatchObject({ ofEngine: true, thrown: { _tag: "StaleAttempt" } });
+    expect(effect.committed).toEqual([]);
+    expect(await engine.read(call.id, { principal: "ann" })).toMatchObject({ state: "running" });
   });
 
   test("what an attempt yielded before it failed is written before its end", async () => {
@@ -238,7 +249,7 @@ describe("in an attempt", () => {
     const rooms = [0, 1, 2].map(() => Promise.withResolvers<void>());
     const taken = [0, 1, 2].map(() => Promise.withResolvers<void>());
     let puts = 0;
-    const yields = { put: () => (taken[puts]!.resolve(), rooms[puts++]!.promise), flush: async () => {} };
+    const yields = { put: () => (taken[puts]!.resolve(), rooms[puts++]!.promise), flush: async () => true };
     const invoked = runtime.invoke(call, { ...quietly, signal: new AbortController().signal, yields });
     for (const [index, room] of rooms.entries()) {
       await taken[index]!.promise;
@@ -272,7 +283,7 @@ describe("in an attempt", () => {
     const call = await claimNext(runtime);
     const stop = new AbortController();
     const put: string[] = [];
-    const yields = { put: (value: string) => void put.push(value), flush: async () => {} };
+    const yields = { put: (value: string) => void put.push(value), flush: async () => true };
     const invoked = rejection(runtime.invoke(call, { ...quietly, signal: stop.signal, yields }));
     await waiting.promise;
     stop.abort(new Error("stop now"));

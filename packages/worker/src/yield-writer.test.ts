@@ -118,7 +118,7 @@ describe("what is yielded", () => {
     void run.yields.put("1");
     expect(await run.aborted).toBe("cancelled");
     await run.yields.put("2");
-    await run.yields.flush();
+    expect(await run.yields.flush()).toBe(false);
     expect((await under.events(id)).map(({ type }) => type)).toEqual(["queued", "started", "cancelled"]);
   });
 
@@ -151,8 +151,10 @@ describe("what is yielded", () => {
       await under.time.advance(60_000);
       expect(await run.aborted).toBe("timed-out");
       expect((await under.when(id, () => true)).state).toBe("running");
+      const flushed = run.yields.flush();
       if (hangs) await under.time.advance(1_000);
       else asked[0]!.answer();
+      expect(await flushed).toBe(!hangs);
       expect(await under.whenEnded(id)).toMatchObject({ state: "failed", failure: { code: "TIMED_OUT" } });
       if (hangs) asked[0]!.answer();
       await settled();

@@ -7,7 +7,7 @@
  * - **A stale attempt** writes no more. The generator goes on until the signal tells it, which the lease keeper is asked to hurry.
  * - **A refusal** of the engine fails the attempt: a stream with a hole is worth less than another attempt.
  * - **At the end** all is written already when a resolver has returned or thrown, for it waits for that (`flush`). One that was ended from
- *   outside has a second for what waits; what is left then is dropped, for the next attempt tells it anew.
+ *   outside has a second for what waits; what is left then is dropped, for the next attempt tells it anew, and this one commits no more.
  */
 import type { Payload } from "@raincheck/engine";
 import type { YieldSink } from "@raincheck/server";
@@ -44,8 +44,9 @@ export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAtte
   const { now, fork, onStale } = options;
   let waiting: Payload[] = [];
   let waitingChars = 0;
-  /** How many values the ledger has. */
+  /** How many values the ledger has, of how many that were put. */
   let written = 0;
+  let taken = 0;
   let isWriting = false;
   /** Set when nothing is written any more; `refusal` is why, if the engine would not take a value. */
   let over: { readonly refusal?: unknown } | null = null;
@@ -105,6 +106,7 @@ export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAtte
   const isWritten = (): boolean => !isWriting && waiting.length === 0;
 
   const put = (value: Payload): Promise<void> | undefined => {
+    taken += 1;
     if (over !== null && "refusal" in over) return until(hasRoom);
     // A turn of the event loop, because a generator that yields without pause would let nothing else happen, the abort of its signal included.
     if (over !== null) return new Promise((resolve) => setImmediate(resolve));
@@ -123,5 +125,10 @@ export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAtte
       return Effect.asVoid(Effect.timeoutOption(wait, closeWaitMs)).pipe(Effect.ensuring(Effect.sync(() => end({}))));
     });
 
-  return { put, flush: () => until(isWritten), close } satisfies YieldWriter;
+  const flush = async (): Promise<boolean> => {
+    await until(isWritten);
+    return written === taken;
+  };
+
+  return { put, flush, close } satisfies YieldWriter;
 });

@@ -15,8 +15,9 @@ import { countConnections, playTail, untilAllEnded } from "./ending.ts";
 import type { FaultKind } from "./fault-kind.ts";
 import { measure } from "./figures.ts";
 import { readHistory } from "./history.ts";
-import { type Stage, play, setStage } from "./load/play.ts";
+import { meet, play } from "./load/play.ts";
 import { type Scenario, nextScenario, poisonous } from "./load/scenarios.ts";
+import { type Stage, setStage } from "./load/stage.ts";
 import { wreak } from "./nemesis.ts";
 import { randomOf } from "./random.ts";
 import { type ChaosReport, makeReport } from "./report.ts";
@@ -72,6 +73,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
     random: random.fork("load"),
     signal: AbortSignal.any([signal, givenUp.signal]),
   });
+  await meet(stage);
   const ended = await Promise.race([aborted(signal), loadAndFaults({ ...options, system, stage })]);
   signal.throwIfAborted();
   log("quiet: no more faults");

@@ -1,8 +1,9 @@
 /** The last part of a run: what must work again, and what is left. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Ending } from "./check/liveness.ts";
-import { type Stage, play } from "./load/play.ts";
+import { play } from "./load/play.ts";
 import { peaceful } from "./load/scenarios.ts";
+import type { Stage } from "./load/stage.ts";
 import type { System } from "./world/system.ts";
 
 /** The last calls: few at once, so that what they take is not the machine's doing. */

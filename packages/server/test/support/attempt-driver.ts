@@ -13,7 +13,7 @@ export interface RunAttempt {
 }
 
 /** For attempts whose progress and yields nobody follows. */
-export const quietly: Omit<InvokeOptions, "signal"> = { onProgress: () => {}, yields: { put: () => undefined, flush: async () => {} } };
+export const quietly: Omit<InvokeOptions, "signal"> = { onProgress: () => {}, yields: { put: () => undefined, flush: async () => true } };
 
 /** Appends each value to the ledger before the resolver goes on. */
 export function appending({ engine }: RaincheckRuntime, call: ClaimedCall): YieldSink {
@@ -22,7 +22,7 @@ export function appending({ engine }: RaincheckRuntime, call: ClaimedCall): Yiel
     async put(value) {
       await engine.append(call, { after: after++, values: [value] });
     },
-    flush: async () => {},
+    flush: async () => true,
   };
 }
 

@@ -37,7 +37,7 @@ const weights = {
   cancelled: 6,
   raced: 8,
   overtaken: 12,
-  outstreamed: 6,
+  outstreamed: 8,
 };
 
 /** How often who is told of an end. */
@@ -80,7 +80,7 @@ export function nextScenario(random: Random): Scenario {
       return {
         ...usual,
         procedure: "stream",
-        work: { ...work, ms: random.between(200, 1_500), againMs: 4_000, stubborn: true, yields: 1 + random.below(2) },
+        work: { ...work, ms: random.between(300, 2_500), againMs: 6_000, stubborn: true, yields: 1 },
       };
     default:
       return { ...usual, procedure: kind, work };

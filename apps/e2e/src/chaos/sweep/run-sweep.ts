@@ -11,8 +11,9 @@ import { type Violation, gatherEvidence } from "../check/evidence.ts";
 import { checkSafety } from "../check/safety.ts";
 import { countConnections, playTail, untilAllEnded } from "../ending.ts";
 import { readHistory } from "../history.ts";
-import { type Stage, play, setStage } from "../load/play.ts";
-import { type Scenario, nextScenario, peaceful } from "../load/scenarios.ts";
+import { meet, play } from "../load/play.ts";
+import { type Scenario, nextScenario } from "../load/scenarios.ts";
+import { type Stage, setStage } from "../load/stage.ts";
 import { randomOf } from "../random.ts";
 import { type System, startSystem } from "../world/system.ts";
 import { failpoints } from "./failpoints.ts";
@@ -74,7 +75,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepReport> {
   const swept: SweptPoint[] = [];
   const violations: Violation[] = [];
   // Queues are met and statements are prepared before the first strike.
-  await play(stage, peaceful);
+  await meet(stage);
   for (const { name: point } of failpoints) {
     for (const strike of strikes) {
       signal.throwIfAborted();
