@@ -3,7 +3,7 @@
  *
  * - `--faults sigkill,cut`: only these; `none`: load alone. `--lease-ms N`: the workers' lease. `--pause-ms N`:
  *   between two faults, on average. `--no-wakes`: without notifications.
- * - `--mutants`: runs ten faulty products after it, each of which must be caught.
+ * - `--mutants`: runs sixteen faulty products after it, each of which must be caught.
  * - `--sweep`: strikes at each named point of a call's life instead, in each way of `--faults` that it knows.
  *
  * The exit code is 1 when a promise was broken or a mutant was missed.

@@ -37,6 +37,16 @@ export const failpoints: readonly Failpoint[] = [
     file: `${postgres}/keeping/reap.ts`,
     before: 'const back = rows.filter(({ state }) => state === "queued")',
   },
+  {
+    name: "reply, before its commit",
+    file: "packages/server/src/invoke-reply.ts",
+    before: "signal.throwIfAborted();\n  });",
+  },
+  {
+    name: "webhook, when it was taken",
+    file: "packages/server/src/webhooks/send.ts",
+    before: "if (answer.status >= 200 && answer.status < 300) return answer;",
+  },
 ];
 
 /** What makes a point strike: a call of the function that {@link strikeAt} puts under this name. */

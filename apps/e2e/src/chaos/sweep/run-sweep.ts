@@ -128,7 +128,8 @@ async function sweepPoint(system: System, stage: Stage, armed: Arming): Promise<
 /** Some of the calls are cancelled and some wait for room, for the points that only they come to; the others are as they come. */
 function scenarioOf({ random }: Stage, number: number): Scenario {
   const scenario = nextScenario(random);
-  const work = { ...scenario.work, ms: Math.min(scenario.work.ms, 200) };
+  const { ms, againMs } = scenario.work;
+  const work = { ...scenario.work, ms: Math.min(ms, 200), againMs: Math.min(againMs, 4_000) };
   if (number % 10 === 0) return { ...scenario, work, procedure: "limited", cancelAfterMs: null };
   if (number % 10 === 1) return { ...scenario, work: { ...work, ms: 2_000 }, procedure: "effect", cancelAfterMs: random.between(0, 300) };
   return { ...scenario, work, cancelAfterMs: scenario.cancelAfterMs === null ? null : Math.min(scenario.cancelAfterMs, 300) };

@@ -36,11 +36,15 @@ export interface ChildOptions {
 /** Longer than any grace that the application has; then it is killed, and that is told. */
 const closeMs = 20_000;
 
+/** A process that has ended by itself so often before it was ready never will be. */
+const mostFailedStarts = 5;
+
 /** Starts it, and again after each end. */
 export function startChild(options: ChildOptions): Child {
   const { name, note } = options;
   let closing = false;
   let endExpected = false;
+  let failedStarts = 0;
   let ready: Promise<unknown>;
   let running: ChildProcess;
   const nextReady: ((said: unknown) => void)[] = [];
@@ -54,20 +58,26 @@ export function startChild(options: ChildOptions): Child {
     });
     const waiting = nextReady.splice(0);
     const message = once(running, "message").then(([said]: unknown[]) => {
+      failedStarts = 0;
       options.onReady(said);
       for (const resolve of waiting) resolve(said);
       return said;
     });
-    const ended = once(running, "exit");
-    // A process that ends before it is ready is started again; whoever waits waits for the next one.
-    ready = Promise.race([message, ended.then(() => (closing ? null : ready))]);
-    ready.catch(() => undefined);
-    void ended.then(([code, signal]) => {
+    const ended = once(running, "exit").then(([code, signal]: unknown[]) => {
       const told = { code: code as number | null, signal: signal as NodeJS.Signals | null };
       const expected = closing || endExpected ? code === 0 || signal !== null : options.mayDie(told.signal);
       note({ kind: "exited", ...told, expected }, name);
-      if (!closing) start();
+      if (closing) return null;
+      if (signal === null) failedStarts += 1;
+      if (failedStarts >= mostFailedStarts)
+        throw new Error(`${name} does not start: it ended with exit code ${told.code}, again and again.`);
+      start();
+      return ready;
     });
+    ended.catch(() => undefined);
+    // A process that ends before it is ready is started again; whoever waits waits for the next one.
+    ready = Promise.race([message, ended]);
+    ready.catch(() => undefined);
   }
 
   start();
