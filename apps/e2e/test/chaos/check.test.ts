@@ -1,38 +1,14 @@
 import { describe, expect, test } from "vitest";
 import type { Evidence } from "../../src/chaos/check/evidence.ts";
-import { type Ending, checkLiveness } from "../../src/chaos/check/liveness.ts";
 import { checkPromptness } from "../../src/chaos/check/promptness.ts";
 import { checkProof } from "../../src/chaos/check/proof.ts";
-import { checkSafety } from "../../src/chaos/check/safety.ts";
 import { faultKinds } from "../../src/chaos/fault-kind.ts";
 import { type Figures, measure } from "../../src/chaos/figures.ts";
 import type { Sight } from "../../src/chaos/history.ts";
-import {
-  event,
-  heard,
-  historyOf,
-  post,
-  soundEvidence,
-  soundRetry,
-  soundStream,
-  withCall,
-  withEvents,
-  withHistory,
-  yielded,
-} from "./evidence-fixture.ts";
+import { event, heard, historyOf, post, soundEvidence, withCall, withEvents, withHistory } from "./evidence-fixture.ts";
+import { invariantsBroken } from "./invariants-broken.ts";
 
 const sound = soundEvidence();
-const stream = soundStream();
-const retry = soundRetry();
-const [reply] = sound.replies;
-const output = sound.calls[0]!.output!;
-const ending: Ending = { drained: true, listen: true, workers: ["worker-1"], connections: { open: 4, most: 12 } };
-
-function invariantsBroken(evidence: Evidence, change: Partial<Ending> = {}): string[] {
-  const violations = [...checkSafety(evidence), ...checkLiveness(evidence, { ...ending, ...change })];
-  return [...new Set(violations.map(({ invariant }) => invariant))].sort();
-}
-
 const firstAttemptSucceeded = { ...sound, effects: [{ id: "call-1", attempt: 1, tag: "key-1" }] };
 
 /** Each a run that broke one promise, and which. */
@@ -71,58 +47,6 @@ const brokenRuns: Readonly<Record<string, readonly [string, Evidence]>> = {
   "a stranger was shown a call": ["I9", withHistory(sound, [{ kind: "spied", id: "call-1", code: null }])],
   "one key named two calls": ["I10", withHistory(withSecondCall(), [{ kind: "accepted", key: "key-1", id: "call-2" }])],
   "a call had more attempts than its policy allows": ["I11", withCall(sound, { failures: 6 })],
-  "a reply is missing": ["I12", { ...sound, replies: [] }],
-  "a reply was written twice": ["I12", { ...sound, replies: [reply!, reply!] }],
-  "a reply says another end": ["I12", { ...sound, replies: [{ ...reply!, state: "failed" }] }],
-  "a reply says another output": ["I12", { ...sound, replies: [{ ...reply!, value: "1" }] }],
-  "a reply came before the end": ["I12", { ...sound, replies: [{ ...reply!, at: 1_000_040 }] }],
-  "a reply was written of a call that is open": ["I12", withCall(sound, { state: "running", endedAt: null, output: null })],
-  "a reply was written that nobody had asked for": [
-    "I12",
-    { ...sound, history: withoutPosts(sound).map((entry) => (entry.kind === "submitted" ? { ...entry, told: ["webhook"] } : entry)) },
-  ],
-  "the retry of a call that was to be replied was not": [
-    "I12",
-    { ...retry, history: retry.history.map((entry) => (entry.kind === "submitted" ? { ...entry, told: ["reply"] } : entry)) },
-  ],
-  "a webhook was not posted": ["I13", { ...sound, history: withoutPosts(sound) }],
-  "a webhook was posted and never taken": [
-    "I13",
-    withHistory({ ...sound, history: withoutPosts(sound) }, [
-      post({ value: output, answer: "refused" }),
-      post({ value: output, answer: "dropped" }),
-      post({ value: output, answer: "hung" }),
-    ]),
-  ],
-  "a webhook had another id": ["I13", withHistory(sound, [post({ id: "call-1b", value: output })])],
-  "a webhook says another end": ["I13", withHistory(sound, [post({ state: "cancelled" })])],
-  "a webhook was posted before the end": ["I13", withCall(sound, { endedAt: 1_000_100 })],
-  "a webhook was not signed": ["I13", withHistory(sound, [{ kind: "post-refused", message: "not signed" }])],
-  "a value is missing": ["I14", withEvents(stream, (events) => events.filter(({ seq }) => seq !== 7))],
-  "a value was told twice": ["I14", withHistory(stream, [heard(2, 2)])],
-  "a value was not told": [
-    "I14",
-    { ...stream, history: stream.history.filter((entry) => entry.kind !== "heard" || entry.value.place !== 2) },
-  ],
-  "a value was told under another attempt": ["I14", withHistory(stream, [{ ...heard(2, 2), attempt: 1 }])],
-  "an attempt that was over has yielded": [
-    "I14",
-    withEvents(withCall(stream, { seq: 9 }), (events) => [...events.slice(0, 7), yielded(8, 1, 2), { ...events[7]!, seq: 9 }]),
-  ],
-  "a dead letter was retried twice": [
-    "I15",
-    {
-      ...retry,
-      calls: [...retry.calls, { ...retry.calls[1]!, id: "call-3" }],
-      events: new Map([...retry.events, ["call-3", retry.events.get("call-2")!]]),
-    },
-  ],
-  "two who asked for a retry were given two": [
-    "I15",
-    withHistory(retry, [{ kind: "repeated", of: "call-1", id: "call-3", key: null, asked: "client" }]),
-  ],
-  "a retry has another input": ["I15", { ...retry, calls: [retry.calls[0]!, { ...retry.calls[1]!, input: "{}" }] }],
-  "a call was retried that was no dead letter": ["I15", { ...retry, calls: [{ ...retry.calls[0]!, state: "succeeded" }, retry.calls[1]!] }],
   "a call is open": ["L1", withEvents(withCall(sound, { state: "running", seq: 4, output: null }), (events) => events.slice(0, 4))],
   "a follower heard of the end too late": [
     "L2",
@@ -134,10 +58,6 @@ const brokenRuns: Readonly<Record<string, readonly [string, Evidence]>> = {
     withHistory(sound, [{ kind: "surprised", subject: "key-1", message: "INTERNAL_SERVER_ERROR" }]),
   ],
 };
-
-function withoutPosts({ history }: Evidence): Evidence["history"] {
-  return history.filter(({ kind }) => kind !== "posted");
-}
 
 function withSecondCall(): Evidence {
   const events = [...(sound.events.get("call-1") ?? [])];
@@ -153,27 +73,6 @@ describe("the checker of a chaos run", () => {
   // The one call was retried, which the last calls of a run must not be.
   test("finds a sound run sound, but for the last call's retry", () => {
     expect(invariantsBroken(sound)).toEqual(["L3"]);
-  });
-
-  test("finds sound streams and repetitions sound, but for what the last calls must be", () => {
-    expect(invariantsBroken(stream)).toEqual(["L3"]);
-    expect(invariantsBroken(retry)).toEqual(["L3"]);
-  });
-
-  test("takes a reply for given up whose workers died three times, and nothing else", () => {
-    const dead = {
-      ...sound.calls[0]!,
-      id: "reply-1",
-      path: "~reply/endings/effect",
-      tells: "call-1",
-      state: "failed",
-      seq: 3,
-      attempt: 1,
-    } as const;
-    const events = new Map([...sound.events, ["reply-1", [event(1, "queued", 0), event(2, "started", 1), event(3, "failed", 1)]]]);
-    const lost = { ...sound, replies: [], events, calls: [...sound.calls, { ...dead, crashes: 3, failures: 0 }] };
-    expect(invariantsBroken(lost)).toEqual(["L3"]);
-    expect(invariantsBroken({ ...lost, calls: [...sound.calls, { ...dead, crashes: 2 }] })).toContain("I12");
   });
 
   test.each(Object.entries(brokenRuns))("finds that %s", (_, [invariant, evidence]) => {

@@ -1,5 +1,6 @@
 import { runChaos } from "../chaos-run.ts";
-import { type Mutant, mutants } from "./mutants.ts";
+import type { Mutant } from "./mutant.ts";
+import { mutants } from "./mutants.ts";
 
 /** What became of one mutant. */
 export interface MutantResult {
