@@ -7,12 +7,16 @@ import { repeat } from "./repeat.ts";
 import { type Scenario, peaceful } from "./scenarios.ts";
 import type { Stage } from "./stage.ts";
 
+/** For the clients to have followed one; whoever has not by then is broken already, and that shows. */
+const meetMs = 10_000;
+
 /**
  * Has every client follow a call, before the first fault. Where no subscription has ever worked a client goes by snapshots, which leave events
  * out; once one has, none may be missing.
  */
 export async function meet(stage: Stage): Promise<void> {
-  await Promise.all(stage.owners.map((owner) => play(stage, { ...peaceful, followedTwice: true }, owner)));
+  const signal = AbortSignal.any([stage.signal, AbortSignal.timeout(meetMs)]);
+  await Promise.all(stage.owners.map((owner) => play({ ...stage, signal }, { ...peaceful, followedTwice: true }, owner)));
 }
 
 /** Plays it until the client has seen the end of the call. What the client meets that no fault explains is noted. */

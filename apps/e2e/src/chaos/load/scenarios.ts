@@ -27,7 +27,7 @@ export interface Scenario {
 
 /** How often which of them is done; calls that poison a worker are the nemesis's. */
 const weights = {
-  effect: 44,
+  effect: 42,
   limited: 4,
   stream: 8,
   plain: 10,
@@ -36,7 +36,7 @@ const weights = {
   refuse: 5,
   cancelled: 6,
   raced: 8,
-  overtaken: 12,
+  overtaken: 14,
   outstreamed: 8,
 };
 
