@@ -121,8 +121,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/reading/read.ts`,
-        find: "where id = ${id} and (principal is null or principal = ${reader.principal})`",
-        replace: "where id = ${id} and (principal is null or ${reader.principal}::text is not null)`",
+        find: "on call.id = item.id and (call.principal is null or call.principal = item.reader)",
+        replace: "on call.id = item.id and (call.principal is null or item.reader is not null)",
       },
     ],
     ...peaceful,

@@ -63,8 +63,8 @@ export const tellingMutants: readonly Mutant[] = [
     patches: [
       {
         file: "packages/server/src/webhooks/send.ts",
-        find: "const { status } = await postTo(core, endpoint, { id: reply.id, body, signal });",
-        replace: "const { status } = await postTo(core, endpoint, { id: `${reply.id}-${call.attempt}`, body, signal });",
+        find: "await postTo(core, endpoint, { id: reply.id, body,",
+        replace: "await postTo(core, endpoint, { id: `${reply.id}-${call.attempt}`, body,",
       },
     ],
     ...peaceful,
