@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 
 import { type RepeatKind, replyPlace } from "@raincheck/engine";
-import { type CallId, InvalidOption, type PolicyOptions, callIdFrom, queueName } from "@raincheck/protocol";
+import { type CallId, InvalidOption, type PolicyOptions, callIdFrom, queueName, refuseUnknownOptions } from "@raincheck/protocol";
 import type { AnyTRPCRouter } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
@@ -15,15 +15,16 @@ import { describeResponse, httpContext } from "./http.ts";
 import { invoke } from "./invoke.ts";
 import { replyPolicyAt } from "./invoke-reply.ts";
 import { guardedLog, logToConsole } from "./log.ts";
-import type { Raincheck } from "./raincheck.ts";
+import type { InProcessStartOptions, Raincheck } from "./raincheck.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
 import { type RaincheckOptions, type RestoreWhereNeeded, checkRaincheckOptions } from "./raincheck-options.ts";
 import { repeatCall } from "./repeat-call.ts";
 import { consumeReplies } from "./reply-queue.ts";
 import { sharedReads } from "./shared-reads.ts";
 import { pathOfProcedure, startCall } from "./start-call.ts";
-import { checkedKey } from "./start-options.ts";
+import { checkedKey, startOptionNames } from "./start-options.ts";
 import { isRouter, pingSubscriptions, transformerOfRouter } from "./trpc-internals.ts";
+import { forCaller } from "./to-trpc-error.ts";
 import { webhookConnections } from "./webhooks/connections.ts";
 import { resolveEndpoints } from "./webhooks/endpoint.ts";
 import { requireWebhook, webhookOf } from "./webhooks/webhook.ts";
@@ -130,6 +131,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     },
     async start(procedure, input, options) {
       const { ctx, transaction, signal, reply, webhook, ...startOptions } = withContext(options);
+      await forCaller(async () => refuseUnknownOptions(startOptions, [...startOptionNames, ...inProcessOptions], "options."));
       const path = await pathOfProcedure(core, procedure);
       const replyQueues = [
         ...(reply === undefined ? [] : [replyPlace(queueName(reply?.queue, "options.reply.queue")).queue]),
@@ -163,6 +165,9 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     },
   };
 }
+
+/** What `start()` takes beside the {@link startOptionNames}. */
+const inProcessOptions = ["ctx", "transaction", "signal", "reply", "webhook"] satisfies (keyof InProcessStartOptions<object, unknown>)[];
 
 /** Without types, nothing else would say that there is no context: the application's own functions would be blamed for it. */
 function withContext<TOptions extends { readonly ctx: object }>(options: TOptions | undefined): TOptions {

@@ -10,7 +10,8 @@ export interface ResolvedStartOptions {
   readonly detached: boolean;
 }
 
-const knownOptions: readonly string[] = [
+/** The names of {@link StartOptions}. */
+export const startOptionNames: readonly string[] = [
   "idempotencyKey",
   "delay",
   "startBy",
@@ -28,7 +29,7 @@ const knownOptions: readonly string[] = [
 export function resolveStartOptions(options: StartOptions, policy: Policy): ResolvedStartOptions {
   if (typeof options !== "object" || options === null || Array.isArray(options))
     throw new InvalidOption("options", options, "an object of start options");
-  refuseUnknownOptions(options, knownOptions, "options.");
+  refuseUnknownOptions(options, startOptionNames, "options.");
   const delayMs = options.delay === undefined ? 0 : toMs(options.delay, "options.delay");
   const startByMs = options.startBy === undefined ? policy.startByMs : toMs(options.startBy, "options.startBy");
   const deadlineMs = options.deadline === undefined ? policy.deadlineMs : toMs(options.deadline, "options.deadline");

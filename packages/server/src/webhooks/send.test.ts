@@ -192,6 +192,10 @@ test("a webhook that create() was not given is refused where it is named", async
   const refused = { _tag: "InvalidOption", message: expect.stringContaining("there is: invoices") as string };
   expect(await rejection(raincheck.start(book, 1, { ctx: ann, webhook: "bills" as never }))).toMatchObject(refused);
   expect(() => raincheck.webhook("bills" as never)).toThrow(/there is: invoices/);
+  const misspelt = { ctx: ann, webhooks: "invoices" };
+  expect(await rejection(raincheck.start(book, 1, misspelt))).toMatchObject({
+    message: expect.stringContaining("Did you mean options.webhook?") as string,
+  });
 });
 
 async function closedEndpoint(): Promise<{ readonly url: string }> {
