@@ -92,18 +92,16 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
           transaction.executor,
           rows.filter(({ call }) => !created.has(call.id)),
         );
+  const results = new Map<CallRow, AcceptResult>();
   const taken = new Set<string>();
-  return rows
-    .map((row): [CallRow, AcceptResult] => {
-      // One id may stand twice in a batch, when a caller repeats itself: only the first made the row.
-      if (created.has(row.call.id) && !taken.has(row.call.id)) {
-        taken.add(row.call.id);
-        return [row, { id: row.call.id, state: "queued", created: true }];
-      }
-      return [row, existing(row, { known, isRefused: refused.has(row.call.id) })];
-    })
-    .sort(([a], [b]) => given.indexOf(a) - given.indexOf(b))
-    .map(([, result]) => result);
+  for (const row of rows) {
+    const { id } = row.call;
+    // One id may stand twice in a batch, when a caller repeats itself: only the first made the row.
+    const isMade = created.has(id) && !taken.has(id);
+    taken.add(id);
+    results.set(row, isMade ? { id, state: "queued", created: true } : existing(row, { known, isRefused: refused.has(id) }));
+  }
+  return given.map((row) => results.get(row)!);
 }
 
 function existing(

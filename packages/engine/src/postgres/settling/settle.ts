@@ -30,7 +30,8 @@ export interface SettledRow extends EndedRow {
 /** Settles a batch. Terminal ones alone take one statement; with a way back to the queue, the delivery is sent in the same transaction. */
 export async function settleBatch(ledger: Ledger, settlings: readonly Settling[]): Promise<SettleResult[]> {
   // One statement updates a row once: of several settlements of one call only the first is written, the others are looked up.
-  const first = settlings.filter(({ attempt }, index) => settlings.findIndex((other) => other.attempt.id === attempt.id) === index);
+  const seen = new Set<string>();
+  const first = settlings.filter(({ attempt }) => !seen.has(attempt.id) && seen.add(attempt.id));
   const retrying = new Map(first.flatMap(({ attempt, settlement }) => (settlement.type === "retrying" ? [[attempt.id, settlement]] : [])));
   const settled = await whileAvailable("settle", () =>
     retrying.size === 0
