@@ -36,6 +36,17 @@ const brokenRuns: Readonly<Record<string, readonly [string, Evidence]>> = {
     "I12",
     { ...retry, history: retry.history.map((entry) => (entry.kind === "submitted" ? { ...entry, told: ["reply"] } : entry)) },
   ],
+  "what a client replayed was replied": [
+    "I12",
+    {
+      ...retry,
+      replies: ["call-1", "call-2"].map((id) => ({ id, state: "failed", value: "{}", at: 1_000_060 })),
+      history: retry.history.map((entry) => {
+        if (entry.kind === "submitted") return { ...entry, told: ["reply"] };
+        return entry.kind === "repeated" ? { ...entry, key: "key-1" } : entry;
+      }),
+    },
+  ],
   "a webhook was not posted": ["I13", { ...sound, history: withoutPosts(sound) }],
   "a webhook was posted and never taken": [
     "I13",

@@ -63,11 +63,12 @@ function misled(call: LedgerCall, { state, value, at }: Telling, what: string): 
     : [{ subject: call.id, message: `is ${call.state} ${call.output ?? call.failure}, and ${what} says ${state} ${value}` }];
 }
 
-/** The calls whose end was to be told so: those that were started so, and what was made of them. */
+/** The calls whose end was to be told so: those that were started so, and what was made of them, but for what clients have replayed. */
 function callsTold({ calls, history }: Evidence, who: Told): ReadonlySet<string> {
   const keys = new Set(sightsOf(history, "submitted").flatMap(({ key, told }) => (told.includes(who) ? [key] : [])));
   const ids = new Set(sightsOf(history, "accepted").flatMap(({ key, id }) => (keys.has(key) ? [id] : [])));
-  for (const { id, repeats } of calls) if (repeats !== null && ids.has(repeats)) ids.add(id);
+  const replayed = new Set(sightsOf(history, "repeated").flatMap(({ id, key, asked }) => (key !== null && asked === "client" ? [id] : [])));
+  for (const { id, repeats } of calls) if (repeats !== null && ids.has(repeats) && !replayed.has(id)) ids.add(id);
   return ids;
 }
 
