@@ -76,11 +76,11 @@ export function nextScenario(random: Random): Scenario {
       // A zombie wakes while the attempt after it runs, and only the fence keeps its result out.
       return { ...usual, procedure: "plain", work: { ...work, ms: random.between(100, 1_000), againMs: 4_000, stubborn: true } };
     case "outstreamed":
-      // The same, before its first value: the attempt after it has yielded none yet either, and the two would be told as one.
+      // The same, of values that come so often that the zombie has one to tell before it knows what it is.
       return {
         ...usual,
         procedure: "stream",
-        work: { ...work, ms: random.between(300, 2_500), againMs: 6_000, stubborn: true, yields: 1 },
+        work: { ...work, ms: random.between(300, 2_500), againMs: 6_000, stubborn: true, yields: 15 + random.below(15) },
       };
     default:
       return { ...usual, procedure: kind, work };

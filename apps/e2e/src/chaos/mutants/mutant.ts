@@ -11,4 +11,12 @@ export interface Mutant {
   readonly faults: readonly FaultKind[];
   /** `false`: its fault shows when notifications are off. */
   readonly listen: boolean;
+  /** The workers' lease and the pause between two faults, if they must be others than the run's for the fault to show in its time. */
+  readonly pace?: { readonly leaseMs: number; readonly pauseMs: number };
 }
+
+/**
+ * For a fault that zombies alone show: a worker that stands still must lose its calls, and wake while another runs them. Where all of them stand
+ * still all the time nobody takes over.
+ */
+export const zombies = { faults: ["sigstop"], listen: true, pace: { leaseMs: 700, pauseMs: 2_000 } } as const;

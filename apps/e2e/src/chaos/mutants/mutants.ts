@@ -1,7 +1,7 @@
 /**
  * Sixteen ways in which the product could be wrong, each a small change of its source. The harness is believed because it catches all.
  */
-import type { Mutant } from "./mutant.ts";
+import { type Mutant, zombies } from "./mutant.ts";
 import { tellingMutants } from "./telling-mutants.ts";
 
 const postgres = "packages/engine/src/postgres";
@@ -19,8 +19,7 @@ export const mutants: readonly Mutant[] = [
         replace: "where call.id = item.id and call.state = 'running'",
       },
     ],
-    faults: ["sigstop"],
-    listen: true,
+    ...zombies,
   },
   {
     name: "a settle that does not ask for the state",

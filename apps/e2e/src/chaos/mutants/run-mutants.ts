@@ -33,7 +33,7 @@ export async function runMutants(options: MutantsOptions): Promise<readonly Muta
 }
 
 async function runMutant(
-  { name, breaks, faults, listen }: Mutant,
+  { name, breaks, faults, listen, pace }: Mutant,
   { seconds, seed, leaseMs, pauseMs, signal }: MutantsOptions,
 ): Promise<MutantResult> {
   const { violations } = await runChaos({
@@ -43,6 +43,7 @@ async function runMutant(
     listen,
     leaseMs,
     pauseMs,
+    ...pace,
     preload: [new URL("preload.ts", import.meta.url).href],
     env: { CHAOS_MUTANT: name },
     log: () => undefined,

@@ -1,5 +1,5 @@
 /** Ways in which streams, repetitions, replies and webhooks could be wrong. */
-import type { Mutant } from "./mutant.ts";
+import { type Mutant, zombies } from "./mutant.ts";
 
 const postgres = "packages/engine/src/postgres";
 const peaceful = { faults: [], listen: true } as const;
@@ -72,18 +72,25 @@ export const tellingMutants: readonly Mutant[] = [
   {
     name: "yielded values that are not fenced by their attempt",
     breaks: ["I14"],
+    // Those of an attempt that is over follow on whatever is there.
     patches: [
       {
         file: `${postgres}/settling/append.ts`,
-        find: "select distinct on (id, attempt, place) id, attempt, item.place",
-        replace: "select distinct on (id, item.attempt, place) id, item.attempt, item.place",
+        find: "select distinct on (id, attempt, place) id, attempt, item.place, item.value, call.yielded as before",
+        replace: `select distinct on (id, item.attempt, place) id, item.attempt, item.place, item.value,
+        case when call.attempt = item.attempt then call.yielded else item.place - 1 end as before`,
       },
       {
         file: `${postgres}/settling/append.ts`,
-        find: "join ${sql(schema)}.call using (id, attempt)\n      where item.place",
-        replace: "join ${sql(schema)}.call using (id)\n      where item.place",
+        find: "join ${sql(schema)}.call using (id, attempt)\n      where item.place > call.yielded\n      order by id, attempt, place",
+        replace:
+          "join ${sql(schema)}.call using (id)\n      where item.place > call.yielded or call.attempt > item.attempt\n      order by id, item.attempt, place",
       },
-      { file: `${postgres}/settling/append.ts`, find: "order by id, attempt, place", replace: "order by id, item.attempt, place" },
+      {
+        file: `${postgres}/settling/append.ts`,
+        find: "yielded = news.place",
+        replace: "yielded = case when call.attempt = news.attempt then news.place else call.yielded end",
+      },
       {
         file: `${postgres}/settling/append.ts`,
         find: "where call.id = news.id and call.attempt = news.attempt and call.state = 'running' and",
@@ -91,12 +98,16 @@ export const tellingMutants: readonly Mutant[] = [
       },
       {
         file: `${postgres}/settling/append.ts`,
-        find: "returning call.id, call.attempt, call.yielded",
-        replace: "returning call.id, news.attempt, call.yielded",
+        find: "and call.yielded = news.before",
+        replace: "and (call.attempt <> news.attempt or call.yielded = news.before)",
+      },
+      {
+        file: `${postgres}/settling/append.ts`,
+        find: "returning call.id, call.attempt, call.yielded,",
+        replace: "returning call.id, news.attempt, case when call.attempt = news.attempt then call.yielded else news.place end as yielded,",
       },
     ],
-    faults: ["sigstop"],
-    listen: true,
+    ...zombies,
   },
   {
     name: "a retry that nothing names, so that each is another call",
