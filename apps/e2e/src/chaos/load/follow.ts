@@ -9,7 +9,7 @@ export type ChaosHandle = Handle<Done, unknown, Yielded>;
 
 /** A client's handle of a call. */
 export function attach({ defer }: ChaosClient, procedure: ProcedureName, id: CallId): ChaosHandle {
-  return defer[procedure].attach(id) as ChaosHandle;
+  return defer[procedure].attach(id);
 }
 
 /** Follows a call to its end, and resolves with how that was. */

@@ -64,7 +64,7 @@ async function submit(stage: Stage, client: ChaosClient, { scenario, key }: Subm
   const handle = await insist(
     stage,
     async (): Promise<ChaosHandle> => {
-      if (told.length === 0) return (await client.defer[procedure](work, { idempotencyKey: key, signal })) as ChaosHandle;
+      if (told.length === 0) return await client.defer[procedure](work, { idempotencyKey: key, signal });
       const { id } = await client.trpc.start.mutate({ procedure, work, key, told }, { signal });
       return attach(client, procedure, id);
     },
