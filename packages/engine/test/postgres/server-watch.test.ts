@@ -1,8 +1,12 @@
-import { describe, expect, test } from "vitest";
+import { randomBytes } from "node:crypto";
+import postgres from "postgres";
+import { describe, expect, inject, test } from "vitest";
 import type { ServerWarning } from "../../src/engine-errors.ts";
 import { claim } from "../../src/postgres/claiming/claim.ts";
 import { acceptBatch } from "../../src/postgres/accepting/accept.ts";
 import { startServerWatch } from "../../src/postgres/keeping/server-watch.ts";
+import { atStart, openControl } from "../../src/postgres/sessions/connections.ts";
+import { watchForOutages } from "../../src/postgres/sessions/outage.ts";
 import { settleBatch } from "../../src/postgres/settling/settle.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture } from "./ledger-fixture.ts";
@@ -10,9 +14,8 @@ import { ledgerWithoutKeeper } from "./ledger-without-keeper.ts";
 
 describe("a transaction that stays open", () => {
   test("is warned of once, with the process to end, and once more when another one stays open after it", async () => {
-    await using fixture = await ledgerFixture();
-    await using without = await ledgerWithoutKeeper(fixture);
-    const { control } = without.ledger;
+    await using database = await ownDatabase();
+    const { control, sql } = database;
     const warnings: ServerWarning[] = [];
     let looks = 0;
     const counted = { ...control, use: ((work) => control.use(work).finally(() => (looks += 1))) as typeof control.use };
@@ -22,8 +25,7 @@ describe("a transaction that stays open", () => {
       const before = looks;
       return expect.poll(() => looks, { timeout: 15_000 }).toBeGreaterThan(before + 2);
     };
-    // Other tests share the server, and their transactions are short.
-    const pid = await openFor(fixture.sql, async (own) => {
+    const pid = await openFor(sql, async (own) => {
       opened.adopt(startServerWatch(watching), (watch) => watch.close());
       await expect.poll(() => warnings.length, { timeout: 15_000 }).toBe(1);
       await looked();
@@ -32,7 +34,7 @@ describe("a transaction that stays open", () => {
     expect(warnings).toMatchObject([{ _tag: "ServerWarning", about: "open-transaction" }]);
     expect(warnings[0]!.message).toContain(`pg_terminate_backend(${pid})`);
     await looked();
-    await openFor(fixture.sql, () => expect.poll(() => warnings.length, { timeout: 15_000 }).toBe(2));
+    await openFor(sql, () => expect.poll(() => warnings.length, { timeout: 15_000 }).toBe(2));
   });
 
   test("beside a backlog of which it keeps everything that has ended, lets a claim take no longer than some ten milliseconds", async () => {
@@ -65,6 +67,25 @@ describe("a transaction that stays open", () => {
 });
 
 type Fixture = Awaited<ReturnType<typeof ledgerFixture>>;
+
+/** A database of the test's own: other tests share the server, and leave transactions open in theirs. Disposing drops it. */
+async function ownDatabase() {
+  await using opening = new AsyncDisposableStack();
+  const name = `test_${randomBytes(8).toString("hex")}`;
+  const shared = opening.adopt(postgres(inject("postgresUrl"), { max: 1 }), (one) => one.end());
+  await shared`create database ${shared(name)}`;
+  opening.defer(() => shared`drop database ${shared(name)} with (force)`.then(() => undefined));
+  const url = Object.assign(new URL(inject("postgresUrl")), { pathname: name }).href;
+  const sql = opening.adopt(postgres(url, { max: 2 }), (one) => one.end({ timeout: 1 }));
+  const outages = opening.adopt(
+    watchForOutages(async () => "working"),
+    (watch) => watch.close(),
+  );
+  const arrays = await atStart(url, async () => undefined);
+  const control = opening.adopt(openControl({ url, arrays, isPooled: false, outages }), (sessions) => sessions.end(100));
+  const opened = opening.move();
+  return { sql, control, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
 
 /** Runs `work` beside a transaction that has read once and does nothing more; it is given the transaction's process. */
 async function openFor<TValue>(sql: Fixture["sql"], work: (pid: number) => Promise<TValue>): Promise<TValue> {
