@@ -43,6 +43,18 @@ async function faultOf(url: string): Promise<Error> {
   return await promise;
 }
 
+/** A server of this machine that nobody from outside should reach; it counts who does. */
+async function openInner() {
+  let connections = 0;
+  const inner = createServer((socket) => {
+    connections += 1;
+    socket.destroy();
+  });
+  await new Promise<void>((resolve) => inner.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void inner.close());
+  return { port: (inner.address() as AddressInfo).port, connections: () => connections };
+}
+
 /** Each of them is one that must not be connected to. */
 const innerAddresses: Addresses = [
   ..."127.0.0.1 127.1.2.3 127.255.255.254 0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 172.16.0.1 172.31.255.254 192.168.0.1 192.168.255.255".split(
@@ -81,30 +93,18 @@ describe("a webhook of the network public", () => {
   });
 
   test("a name that stands for another address by the next try is looked up again, and refused", async () => {
-    let connections = 0;
-    const inner = createServer((socket) => {
-      connections += 1;
-      socket.destroy();
-    });
-    await new Promise<void>((resolve) => inner.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void inner.close());
-    const { port } = inner.address() as AddressInfo;
+    const inner = await openInner();
+    const { port } = inner;
     // The first is a name that nobody answers at: the second time it stands for this machine.
     const lookups = answerLookups(["10.0.0.1"], ["127.0.0.1"]);
     for (const _ of [1, 2]) expect((await faultOf(`https://hooks.example.com:${port}/`)).message).toMatch(/^DNS lookup/);
     expect(lookups.asked()).toBe(2);
-    expect(connections).toBe(0);
+    expect(inner.connections()).toBe(0);
   });
 
   test("the twin: a webhook of the network private does connect there", async () => {
-    let connections = 0;
-    const inner = createServer((socket) => {
-      connections += 1;
-      socket.destroy();
-    });
-    await new Promise<void>((resolve) => inner.listen(0, "127.0.0.1", resolve));
-    onTestFinished(() => void inner.close());
-    const { port } = inner.address() as AddressInfo;
+    const inner = await openInner();
+    const { port } = inner;
     answerLookups(["127.0.0.1"]);
     const endpoint = resolveEndpoints({ a: { url: `https://hooks.example.com:${port}/`, secrets: [secretOf(1)], network: "private" } }).get(
       "a",
@@ -113,7 +113,7 @@ describe("a webhook of the network public", () => {
     const { promise, resolve } = Promise.withResolvers<Error>();
     request(endpoint.url, { agent }).on("error", resolve).end();
     await promise;
-    expect(connections).toBe(1);
+    expect(inner.connections()).toBe(1);
   });
 });
 

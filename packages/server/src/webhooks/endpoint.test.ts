@@ -83,6 +83,7 @@ describe("an endpoint", () => {
       refusal({ ...good, secrets: [secret] }),
       refusal({ ...good, secrets: secret }),
       refusal({ ...good, headers: { authorization: "canary\n" } }),
+      refusal({ ...good, agent: "http://ann:canary@proxy.example.com" }),
       refusal({ ...good, url: "http://example.com/canary?canary=1" }),
       refusal({ ...good, url: "https://canary:canary@example.com/" }),
     ].map(({ message }) => message);

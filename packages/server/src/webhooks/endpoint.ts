@@ -102,7 +102,7 @@ function resolveEndpoint(name: string, given: unknown): ResolvedEndpoint {
   const { url, secrets, headers = {}, timeout = "15 seconds", retry = {}, maxBytes, network = "public", agent } = given as WebhookEndpoint;
   if (network !== "public" && network !== "private") throw new InvalidOption(`${option}.network`, network, `"public" or "private"`);
   if (agent !== undefined && typeof agent?.destroy !== "function")
-    throw new InvalidOption(`${option}.agent`, agent, "an agent of node:https");
+    throw new InvalidOption(`${option}.agent`, `Invalid ${option}.agent: expected an agent of node:https.`);
   const policy = resolvedPolicy(option, { timeout, retry: withDefaults(retry, option) });
   if (policy.timeoutMs > longestTimeoutMs) throw new InvalidOption(`${option}.timeout`, timeout, `at most "5 minutes"`);
   return {
