@@ -8,10 +8,11 @@ import { type EndedRow, tellEnds } from "../settling/tell-ends.ts";
 /** Calls taken back in one pass. */
 const passCalls = 500;
 
-const poison: Failure = {
-  code: "POISON",
-  message: `The call was given up: ${limits.crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`,
-};
+/** Why a call was given up after so many crashes, as the column holds it. */
+function poison(crashes: number): string {
+  const message = `The call was given up: ${crashes} of its attempts were lost. Their workers died, or were silent for a whole lease, as one is whose resolver blocks its process.`;
+  return JSON.stringify({ code: "POISON", message } satisfies Failure);
+}
 
 interface ReapedRow extends EndedRow {
   readonly queue: string;
@@ -36,7 +37,8 @@ export async function reapLost(ledger: Ledger): Promise<void> {
 }
 
 function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
-  const isLast = sql`crashes + 1 >= case when starts_with(path, ${webhookPathPrefix}) then ${webhookCrashes}::int else ${limits.crashes}::int end`;
+  const isWebhook = sql`starts_with(path, ${webhookPathPrefix})`;
+  const isLast = sql`crashes + 1 >= case when ${isWebhook} then ${webhookCrashes}::int else ${limits.crashes}::int end`;
   return sql<ReapedRow[]>`
     with lost as (
       select id from ${sql(schema)}.call where state = 'running' and due_at < now() order by due_at limit ${passCalls} for update skip locked
@@ -46,7 +48,7 @@ function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
         crashes = crashes + 1,
         seq = seq + 1,
         worker = null,
-        failure = case when ${isLast} then ${JSON.stringify(poison)} end,
+        failure = case when ${isLast} then case when ${isWebhook} then ${poison(webhookCrashes)} else ${poison(limits.crashes)} end end,
         ended_at = case when ${isLast} then now() end,
         reply_due = reply_due and not (${isLast}),
         due_at = now() + case when ${isLast} then retention_ms * interval '1 millisecond' else '0' end,
