@@ -52,6 +52,6 @@ export async function livenessFixture({ isApart = true } = {}): Promise<Liveness
 /** How a call went, by its events: `queued started succeeded`; a way back to the queue is told with its reason. */
 export async function historyOf({ sql, schema }: LivenessFixture, id: string): Promise<string> {
   const events = await sql<{ type: string; body: string | null }[]>`
-    select type, body from ${sql(schema)}.event where call_id = ${id} and type <> 'progress' order by seq`;
+    select type, body from ${sql(schema)}.call_event where call_id = ${id} and type <> 'progress' order by seq`;
   return events.map(({ type, body }) => (type === "retrying" ? String(JSON.parse(body ?? "{}").reason) : type)).join(" ");
 }

@@ -114,6 +114,6 @@ test("while Postgres is away starts are refused soon, and nothing is lost", asyn
   // The first call that began after the return.
   const [first] = await sql<{ afterMs: number }[]>`
     select extract(epoch from min(at) - ${backAt}::timestamptz)::float8 * 1000 as "afterMs"
-    from ${sql(schema)}.event where type = 'started' and at > ${backAt}::timestamptz`;
+    from ${sql(schema)}.call_event where type = 'started' and at > ${backAt}::timestamptz`;
   expect(first?.afterMs).toBeLessThan(2_000);
 });

@@ -40,7 +40,7 @@ export async function auditImport({ input, ctx }: AuditImportOptions): Promise<I
       select attempt, crashes from ${sql(ledgerSchema)}.call where id = ${importId} and principal = ${ctx.user.id}`;
     if (call === undefined) throw new TRPCError({ code: "NOT_FOUND", message: `There is no call ${importId}, or it is not yours.` });
     const events = await sql<{ type: CallEventType; count: number }[]>`
-      select type, count(*)::int as count from ${sql(ledgerSchema)}.event where call_id = ${importId} group by type order by min(seq)`;
+      select type, count(*)::int as count from ${sql(ledgerSchema)}.call_event where call_id = ${importId} group by type order by min(seq)`;
     const [rows] = await sql<{ flights: number; imports: number }[]>`
       select
         (select count(*)::int from ${sql(exampleSchema)}.flight where import_id = ${importId}) as flights,

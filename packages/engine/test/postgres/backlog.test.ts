@@ -51,7 +51,6 @@ async function fill(sql: Sql, schema: string): Promise<void> {
         3600000, ${isLimited ? limited.concurrency : null}::int, ${isParked}, ${isAside ? 0 : null}::int
       from generate_series(1, ${backlog}) as n`;
   }
-  await sql`insert into ${sql(schema)}.event (call_id, seq, type, at, attempt) select id, seq, 'queued', created_at, 0 from ${sql(schema)}.call`;
 }
 
 /** Sessions whose statements are in the server's statistics as soon as they have run. */

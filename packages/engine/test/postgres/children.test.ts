@@ -139,7 +139,6 @@ describe("a ledger of the release before", () => {
       await sql`
         insert into ${sql(schema)}.call (id, path, queue, principal, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms)
         values (${id}, 'a', 'default', 'ada', 'queued', 1, 0, '{}', '{}', '', now(), now() - interval '1 minute', 3600000)`;
-      await sql`insert into ${sql(schema)}.event (call_id, seq, type, at, attempt) values (${id}, 1, 'queued', now(), 0)`;
       return id;
     };
     const before = await acceptAsBefore();

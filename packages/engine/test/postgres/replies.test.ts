@@ -63,12 +63,12 @@ describe("a reply", () => {
     const replies = (executor: typeof sql | TransactionSql) => executor`select xmin::text from ${sql(schema)}.call where queue = ${queue}`;
     await sql.unsafe(`create function ${schema}.refuse() returns trigger language plpgsql as $$ begin raise 'no'; end $$`);
     await sql.unsafe(
-      `create constraint trigger refuse after insert on ${schema}.event deferrable initially deferred for each row
-       when (new.type = 'succeeded') execute function ${schema}.refuse()`,
+      `create constraint trigger refuse after update on ${schema}.call deferrable initially deferred for each row
+       when (new.state = 'succeeded') execute function ${schema}.refuse()`,
     );
     await expect(engine.commit(call, async () => ({ value: 1, output: "1" }))).rejects.toThrow("no");
     expect(await replies(sql)).toEqual([]);
-    await sql.unsafe(`drop trigger refuse on ${schema}.event`);
+    await sql.unsafe(`drop trigger refuse on ${schema}.call`);
     await engine.commit(call, async () => ({ value: 1, output: "1" }));
     const [ended] = await sql`select xmin::text from ${sql(schema)}.call where id = ${call.id}`;
     expect(await replies(sql)).toEqual([ended]);

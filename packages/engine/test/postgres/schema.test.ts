@@ -36,5 +36,9 @@ async function describeSchema(sql: Sql, schema: string): Promise<string> {
     select format('%s %s', conrelid::regclass, pg_get_constraintdef(oid)) as line
     from pg_constraint where connamespace = ${schema}::regnamespace and contype <> 'n' order by 1`;
   const indexes = await sql<{ line: string }[]>`select indexdef as line from pg_indexes where schemaname = ${schema} order by indexname`;
-  return [...columns, ...constraints, ...indexes].map(({ line }) => `${line.replaceAll(`${schema}.`, "")}\n`).join("");
+  const views = await sql<{ line: string }[]>`
+    select viewname || ' as' || definition as line from pg_views where schemaname = ${schema} order by viewname`;
+  return [...columns, ...constraints, ...indexes, ...views]
+    .map(({ line }) => `${line.replaceAll(`${schema}.`, "").replaceAll(/\s+/g, " ")}\n`)
+    .join("");
 }

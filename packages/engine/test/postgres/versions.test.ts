@@ -22,12 +22,17 @@ async function ledgerOf({ sql, schema }: LedgerFixture, version: number): Promis
 async function callsOfTheFirstRelease({ sql, schema }: LedgerFixture): Promise<void> {
   const calls = [
     { id: 1, state: "queued", events: ["queued"], set: "" },
-    { id: 2, state: "running", events: ["queued", "started"], set: "attempt = 1, worker = 'old', due_at = now() + interval '300 ms'" },
+    {
+      id: 2,
+      state: "running",
+      events: ["queued", "started"],
+      set: "attempt = 1, started_at = now(), worker = 'old', due_at = now() + interval '300 ms'",
+    },
     {
       id: 3,
       state: "queued",
       events: ["queued", "started", "retrying"],
-      set: "attempt = 1, failures = 1, due_at = now() + interval '300 ms'",
+      set: "attempt = 1, started_at = now(), failures = 1, due_at = now() + interval '300 ms'",
     },
     { id: 4, state: "queued", events: ["queued"], set: "concurrency = 1, parked = true" },
     { id: 5, state: "queued", events: ["queued"], set: "concurrency = 1, parked = true" },
@@ -35,7 +40,7 @@ async function callsOfTheFirstRelease({ sql, schema }: LedgerFixture): Promise<v
       id: 6,
       state: "succeeded",
       events: ["queued", "started", "succeeded"],
-      set: `attempt = 1, output = '"kept"', due_at = now() + interval '1 day'`,
+      set: `attempt = 1, started_at = now(), ended_at = now(), output = '"kept"', due_at = now() + interval '1 day'`,
     },
   ];
   for (const { id, state, events, set } of calls) {
@@ -44,12 +49,12 @@ async function callsOfTheFirstRelease({ sql, schema }: LedgerFixture): Promise<v
       insert into ${schema}.call (id, path, queue, state, seq, priority, input, context, input_hash, created_at, due_at, retention_ms)
       values ('${uuid}', 'flights.report', 'default', 'queued', ${events.length}, 0, '1', 'null', '\\x00', now(), now(), 86400000);`);
     if (set !== "") await sql.unsafe(`update ${schema}.call set state = '${state}', ${set} where id = '${uuid}'`);
-    for (const [index, type] of events.entries()) {
-      const body = type === "retrying" ? `'{"reason":"failed","failure":null,"delayMs":300}'` : "null";
-      await sql.unsafe(
-        `insert into ${schema}.event (call_id, seq, type, at, attempt, body) values ('${uuid}', ${index + 1}, '${type}', now(), ${type === "queued" ? 0 : 1}, ${body})`,
-      );
-    }
+    // The others are in the call's own row.
+    const seq = events.indexOf("retrying") + 1;
+    if (seq === 0) continue;
+    await sql.unsafe(
+      `insert into ${schema}.event (call_id, seq, type, at, attempt, body) values ('${uuid}', ${seq}, 'retrying', now(), 1, '{"reason":"failed","failure":null,"delayMs":300}')`,
+    );
   }
 }
 

@@ -82,7 +82,7 @@ export async function gatherEvidence(sql: Sql, history: readonly HistoryEntry[])
       extract(epoch from ended_at)::float8 * 1000 as "endedAt", extract(epoch from deadline)::float8 * 1000 as deadline, repeats, tells
     from raincheck.call`;
   const rows = await sql<LedgerEvent[]>`
-    select call_id as id, seq, type, extract(epoch from at)::float8 * 1000 as at, attempt, body from raincheck.event order by call_id, seq`;
+    select call_id as id, seq, type, extract(epoch from at)::float8 * 1000 as at, attempt, body from raincheck.call_event order by call_id, seq`;
   const effects = await sql<Effect[]>`select call_id as id, attempt, tag from effect`;
   const replies = await sql<ReplyRow[]>`select call_id as id, state, value, extract(epoch from at)::float8 * 1000 as at from reply`;
   return { calls, events: groupBy(rows, ({ id }) => id), effects, replies, history };

@@ -1,5 +1,5 @@
 /**
- * Accepting: ledger row, event 1 and delivery in one transaction, the caller's own if it gives one.
+ * Accepting: ledger row and delivery in one transaction, the caller's own if it gives one.
  *
  * A call that an attempt starts is written only while that attempt runs its call, as the inserting statement sees it. It locks
  * nothing of its parent's row, so that no lease waits for it; `pass-on-cancels.ts` says why that is enough.
@@ -80,10 +80,13 @@ export function isParked(call: NewCall): boolean {
 async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: readonly CallRow[]): Promise<AcceptResult[]> {
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
   const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
-  const { created, refused } = await insertCalls(ledger, transaction, rows);
+  const inserting = insertCalls(ledger, transaction, rows);
+  // Nothing is known that would be in the way of these: their deliveries go in the same message. One whose call is not there is dropped when it is taken.
+  const isSure = transaction.id === null && rows.every(({ call, keyHash }) => keyHash === null && call.startedBy === null);
+  const send = (sent: readonly CallRow[]) => deliver(ledger, transaction, sent);
+  const [{ created, refused }] = await Promise.all([inserting, isSure ? send(given) : null]);
   const fresh = given.filter(({ call }) => created.has(call.id));
-  const delivered = fresh.filter(({ parked }) => !parked).map(({ call }) => call);
-  if (delivered.length > 0) await ledger.delivery.send(transaction.executor, delivered);
+  if (!isSure) await send(fresh);
   const known =
     fresh.length === given.length
       ? []
@@ -96,12 +99,18 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
   const taken = new Set<string>();
   for (const row of rows) {
     const { id } = row.call;
-    // One id may stand twice in a batch, when a caller repeats itself: only the first made the row.
+    // Of an id that stands twice only the first made the row.
     const isMade = created.has(id) && !taken.has(id);
     taken.add(id);
     results.set(row, isMade ? { id, state: "queued", created: true } : existing(row, { known, isRefused: refused.has(id) }));
   }
   return given.map((row) => results.get(row)!);
+}
+
+async function deliver({ delivery }: Ledger, { executor }: OpenTransaction, rows: readonly CallRow[]): Promise<void> {
+  // One id may stand twice in a batch, when a caller repeats itself.
+  const delivered = new Map(rows.flatMap(({ call, parked }) => (parked ? [] : [[call.id, call]])));
+  if (delivered.size > 0) await delivery.send(executor, [...delivered.values()]);
 }
 
 function existing(

@@ -26,21 +26,9 @@ export interface Inserted {
  * bytes, the statement takes 4.3 ms instead of 3.5, and this process 1.3 ms of CPU instead of 3.1; one call alone is no slower.
  */
 export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTransaction, rows: readonly CallRow[]): Promise<Inserted> {
-  // The key stays here: it is any text, and some text is more than Postgres takes.
-  const items = rows.map(({ call, keyHash, inputHash, parked }) => ({
-    ...call,
-    idempotencyKey: undefined,
-    startedBy: undefined,
-    starterId: call.startedBy?.id ?? null,
-    starterAttempt: call.startedBy?.attempt ?? null,
-    replyQueues: call.replyQueues.length > 0 ? call.replyQueues : undefined,
-    keyHash,
-    inputHash,
-    parked,
-  }));
   const { rows: answer } = await executor.execute(
     `with item as (
-      select item.*, starter.id as held_by, case when not item."detached" then starter.deadline end as parent_deadline
+      select item.*, starter.id as held_by, case when item."detached" is null then starter.deadline end as parent_deadline
       from json_to_recordset($1::text::json) as item (
         "id" uuid, "path" text, "queue" text, "principal" text, "input" text, "context" text, "keyHash" text, "inputHash" text, "priority" int,
         "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
@@ -54,25 +42,22 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
         (id, path, queue, principal, state, seq, priority, input, context, key_hash, input_hash, created_at, due_at, expires_at, deadline, retention_ms,
          concurrency, parked, parent_id, reply_queues, reply_due)
       select
-        id, path, queue, principal, 'queued', 1, priority, input, context, decode("keyHash", 'hex'), decode("inputHash", 'hex'), now(),
-        now() + "delayMs" * interval '1 millisecond',
+        id, path, queue, principal, 'queued', 1, coalesce(priority, 0), input, context, decode("keyHash", 'hex'), decode("inputHash", 'hex'), now(),
+        now() + coalesce("delayMs", 0) * interval '1 millisecond',
         least(now() + least("startByMs", "deadlineMs") * interval '1 millisecond', parent_deadline),
         least(now() + "deadlineMs" * interval '1 millisecond', parent_deadline),
-        "retentionMs", concurrency, parked, case when not "detached" then "starterId" end,
+        "retentionMs", concurrency, coalesce(parked, false), case when "detached" is null then "starterId" end,
         "replyQueues", "replyQueues" is not null
       from item where "starterId" is null or held_by is not null
       on conflict do nothing
       returning id
-    ), noted as (
-      insert into "${schema}".event (call_id, seq, type, at, attempt)
-      select id, 1, 'queued', now(), 0 from accepted
     )
     select json_build_object(
       'transaction', pg_current_xact_id()::text,
       'created', (select coalesce(json_agg(id), '[]') from accepted),
       'refused', (select coalesce(json_agg(id), '[]') from item where "starterId" is not null and held_by is null)
     )::text`,
-    [JSON.stringify(items), id],
+    [JSON.stringify(rows.map(toItem)), id],
   );
   const { transaction, created, refused } = answerOf<{ transaction: string; created: string[]; refused: string[] }>(answer);
   if (id !== null && transaction !== id)
@@ -80,4 +65,32 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
       "Each of its statements ran in a transaction of its own. Pass what your library hands to the function inside its transaction, not the client that begins it.",
     );
   return { created: new Set(created), refused: new Set(refused) };
+}
+
+/**
+ * A row as the statement reads it. What is usual is left out, for Postgres takes a microsecond for each value that it reads. The key stays
+ * here: it is any text, and some text is more than Postgres takes.
+ */
+function toItem({ call, keyHash, inputHash, parked }: CallRow) {
+  return {
+    id: call.id,
+    path: call.path,
+    queue: call.queue,
+    principal: call.principal ?? undefined,
+    input: call.input,
+    context: call.context,
+    keyHash: keyHash ?? undefined,
+    inputHash,
+    priority: call.priority || undefined,
+    delayMs: call.delayMs || undefined,
+    startByMs: call.startByMs ?? undefined,
+    deadlineMs: call.deadlineMs ?? undefined,
+    retentionMs: call.retentionMs,
+    concurrency: call.concurrency ?? undefined,
+    parked: parked || undefined,
+    starterId: call.startedBy?.id,
+    starterAttempt: call.startedBy?.attempt,
+    detached: call.detached || undefined,
+    replyQueues: call.replyQueues.length > 0 ? call.replyQueues : undefined,
+  };
 }

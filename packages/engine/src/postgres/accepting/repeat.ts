@@ -80,9 +80,6 @@ function insertRepeat(
       from source where repeatable
       on conflict do nothing
       returning id
-    ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, 1, 'queued', now(), 0 from repeated
     )
     select path, state, repeatable, exists (select from repeated) as created from source`;
 }

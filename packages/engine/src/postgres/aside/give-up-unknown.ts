@@ -30,9 +30,6 @@ export async function giveUpUnknown(ledger: Ledger): Promise<void> {
       from due where call.id = due.id
       returning call.id, call.seq, call.attempt, case when call.concurrency is not null then call.path end as limited_path,
         ${endOf(sql)}
-    ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, seq, 'failed', now(), attempt from given_up
     ), ${replies(schema, sql, "given_up")}
     select id, limited_path, path, reply_queues from given_up`,
   );

@@ -30,9 +30,6 @@ export function cancelRows(schema: string, sql: Executor, chosen: PendingQuery<R
       where call.id = chosen.id
       returning call.id, call.seq, call.attempt, call.cancelling, case when call.concurrency is not null then call.path end as limited_path,
         ${endOf(sql)}
-    ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, seq, 'cancelled', now(), attempt from cancelled
     ), ${replies(schema, sql, "cancelled")}
     select id, cancelling, limited_path, path, reply_queues from cancelled`;
 }

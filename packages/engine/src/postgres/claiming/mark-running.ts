@@ -47,7 +47,7 @@ export function markRunning({ schema }: Ledger, sql: TransactionSql, mark: Marki
       returning *
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, seq, 'started', now(), attempt from claimed
+      select id, seq, 'started', now(), attempt from claimed where attempt > 1
     )
     select id, attempt, path, queue, principal, input, context, failures, priority, created_at,
       extract(epoch from deadline - now())::float8 * 1000 as deadline_in_ms

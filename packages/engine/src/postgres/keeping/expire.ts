@@ -29,9 +29,6 @@ export async function expireDue(ledger: Ledger): Promise<void> {
         reply_due = false
       where id = any(array(select id from due))
       returning id, seq, attempt, case when concurrency is not null then path end as limited_path, ${endOf(sql)}
-    ), noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, seq, 'expired', now(), attempt from expired
     ), ${replies(schema, sql, "expired")}
     select id, limited_path, path, reply_queues from expired`,
   );

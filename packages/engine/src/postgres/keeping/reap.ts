@@ -57,9 +57,7 @@ function reapRows({ schema }: Ledger, sql: Executor): Promise<ReapedRow[]> {
       returning id, seq, attempt, queue, state, case when concurrency is not null then path end as limited_path, ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
-      select id, seq, case state when 'queued' then 'retrying' else 'failed' end, now(), attempt,
-        case state when 'queued' then ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} end
-      from reaped
+      select id, seq, 'retrying', now(), attempt, ${JSON.stringify({ reason: "lost", failure: null, delayMs: 0 })} from reaped where state = 'queued'
     ), ${replies(schema, sql, "reaped")}
     select id, queue, priority, state, limited_path, path, reply_queues from reaped`;
 }

@@ -4,6 +4,10 @@
  * `due_at` says when a call next wants attention: while queued, when it may be taken; while running, when its lease ends;
  * after its end, when it may be deleted. `expires_at` is the next moment at which it expires, if there is one.
  *
+ * `event` keeps what the call's own row does not tell: `progress`, `yielded`, `retrying`, and `started` of every attempt but the first. The
+ * first two events and the one that ends a call are in its row, and `call_event` is all of them. So the usual life of a call, accepted, begun and
+ * ended, writes to one table alone.
+ *
  * `concurrency` is how many attempts of its path may run at once for the call to begin; null: it is not limited. A `parked` call is
  * limited, due, and without a delivery: there was no room for it (see `gate.ts`). The indexes of those that wait with a delivery are made by
  * `0003-aside.ts`, which says which those are.
@@ -56,4 +60,13 @@ export const ledger = (schema: string): string => `
     body    text,
     primary key (call_id, seq)
   );
+
+  create view ${schema}.call_event as
+    select id as call_id, 1 as seq, 'queued' as type, created_at as at, 0 as attempt, null::text as body from ${schema}.call
+    union all
+    select id, 2, 'started', started_at, 1, null from ${schema}.call where attempt > 0
+    union all
+    select call_id, seq, type, at, attempt, body from ${schema}.event
+    union all
+    select id, seq, state, ended_at, attempt, null from ${schema}.call where state not in ('queued', 'running');
 `;

@@ -1,6 +1,6 @@
 /**
  * Writing replies, in the very statement that ends their calls: each such statement returns {@link endOf} with its rows, writes what
- * {@link replies} gives beside its events, and is followed by {@link wakeReplies}.
+ * {@link replies} gives, and is followed by {@link wakeReplies}.
  *
  * A reply has no delivery. It is born set aside (see `set-aside.ts`), from where a claim takes it by its path: so it needs no second
  * statement, and no transaction where there was none. A call that wants no reply pays for two empty columns.
@@ -50,10 +50,6 @@ export function replies(schema: string, sql: Executor, ended: string): PendingQu
         'queued', 1, priority, reply, 'null', ''::bytea, now(), now(), retention_ms, 0,
         case when starts_with(reply_queue, ${webhooks}) then ${concurrencyOfReplies(webhooks)}::int end, id
       from ${sql(ended)}, unnest(reply_queues) as reply_queue where reply is not null
-      returning id
-    ), reply_noted as (
-      insert into ${sql(schema)}.event (call_id, seq, type, at, attempt)
-      select id, 1, 'queued', now(), 0 from reply
     )`;
 }
 

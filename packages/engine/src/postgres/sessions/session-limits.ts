@@ -16,23 +16,38 @@ export interface SessionLimits {
   readonly idleMs: number;
   /** How long a session in use may say and hear nothing, before the server is asked what has become of it. */
   readonly silenceMs: number;
+  /** Whether its statements find their rows by an index, whatever Postgres believes of the tables; see {@link byIndex}. */
+  readonly isByIndex: boolean;
 }
+
+/**
+ * The tables grow from nothing to thousands of rows within seconds, and are as often empty again. Statistics come a minute later, and a
+ * plan that was kept when a table was small is kept for as long as its session lives: it then reads the whole table for each batch, or
+ * compares each row of one with each of another. All of the engine's statements, and those of the delivery, have an index for what they look for.
+ */
+const byIndex = { enable_seqscan: "off", enable_bitmapscan: "off", jit: "off" };
 
 /**
  * The engine's own statements are short, but for those that carry the largest payloads. One process that freezes in its settle
  * transaction must not hold a row for long, and a statement that waits for a lock fails and is repeated.
  */
-export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000, idleMs: 2_000, silenceMs: 4_500 };
+export const controlLimits: SessionLimits = { statementMs: 30_000, lockMs: 5_000, idleMs: 2_000, silenceMs: 4_500, isByIndex: true };
 
 /**
  * Transactions that hold the application's writes: how long they take is the application's business, within reason. It may be silent
  * while it thinks, so silence says nothing here before the server would have ended the session. Who waits for a lock of one that was frozen
  * has it when that is ended as idle, well before its own limit.
  */
-export const applicationLimits: SessionLimits = { statementMs: 300_000, lockMs: 40_000, idleMs: 30_000, silenceMs: 301_000 };
+export const applicationLimits: SessionLimits = {
+  statementMs: 300_000,
+  lockMs: 40_000,
+  idleMs: 30_000,
+  silenceMs: 301_000,
+  isByIndex: false,
+};
 
 /** The first statements of a process may wait for others that migrate, and migrate themselves; nothing is set for their session. */
-export const startLimits: SessionLimits = { statementMs: 300_000, lockMs: 300_000, idleMs: 30_000, silenceMs: 301_000 };
+export const startLimits: SessionLimits = { statementMs: 300_000, lockMs: 300_000, idleMs: 30_000, silenceMs: 301_000, isByIndex: false };
 
 /** Begins a transaction. Whatever the role or the database says: what is read under a lock must be what was committed before it was had. */
 export const begin = "begin isolation level read committed";
@@ -41,10 +56,10 @@ export const begin = "begin isolation level read committed";
 export const singleStatements = "set session default_transaction_isolation = 'read committed'";
 
 /** The limits as a statement for the session, or for the transaction that it stands in. */
-export function setLimits({ statementMs, lockMs, idleMs }: SessionLimits, scope: "session" | "local"): string {
+export function setLimits({ statementMs, lockMs, idleMs, isByIndex }: SessionLimits, scope: "session" | "local"): string {
   const set = { statement_timeout: statementMs, lock_timeout: lockMs, idle_in_transaction_session_timeout: idleMs };
-  return Object.entries(set)
-    .map(([name, ms]) => `set ${scope} ${name} = ${ms}`)
+  return Object.entries({ ...set, ...(isByIndex && byIndex) })
+    .map(([name, value]) => `set ${scope} ${name} = ${value}`)
     .join("; ");
 }
 

@@ -113,7 +113,7 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
         case when call.concurrency is not null then call.path end as limited_path, ${endOf(sql)}
     ), noted as (
       insert into ${sql(schema)}.event (call_id, seq, type, at, attempt, body)
-      select id, seq, type, now(), attempt, body from settled
+      select id, seq, type, now(), attempt, body from settled where type = 'retrying'
     ), ${replies(schema, sql, "settled")}
     select id, queue, priority, path, limited_path, reply_queues from settled`;
 }
@@ -133,7 +133,7 @@ export async function settledBefore({ schema }: Ledger, sql: Sql, settlings: rea
       ${settlings.map((_, index) => index)}::int[], ${ids}::uuid[], ${settlings.map(({ attempt }) => attempt.attempt)}::int[],
       ${settlings.map(({ settlement }) => eventType(settlement))}::text[], ${settlings.map(({ settlement }) => contentOf(settlement))}::text[]
     ) as item (index, id, attempt, type, content)
-    join ${sql(schema)}.event on event.call_id = item.id and event.attempt = item.attempt and event.type = item.type
+    join ${sql(schema)}.call_event as event on event.call_id = item.id and event.attempt = item.attempt and event.type = item.type
     join ${sql(schema)}.call on call.id = item.id
     where item.content = case item.type when 'retrying' then event.body when 'succeeded' then call.output else call.failure end`;
   const found = new Set(rows.map(({ index }) => index));
