@@ -85,7 +85,7 @@ export class EngineSetupError extends Error {
   }
 }
 
-/** The engine takes no more calls for now (the memory engine's `maxQueued`). Nothing was stored. */
+/** The engine takes no more calls for now: the memory engine's `maxQueued`, or more than Postgres takes wait in this process. Nothing was stored. */
 export class EngineFull extends Error {
   readonly _tag = "EngineFull";
   readonly code = "FULL";

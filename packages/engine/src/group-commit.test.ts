@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { groupCommit } from "./group-commit.ts";
+import { type GroupCommitOptions, groupCommit } from "./group-commit.ts";
 
 /** A write that the test holds open. */
 interface HeldWrite {
@@ -11,7 +11,7 @@ interface HeldWrite {
 }
 
 /** A group commit whose writes wait for the test. */
-function heldCommit(options: { maxItems?: number; isItemsFault?: (error: unknown) => boolean } = {}) {
+function heldCommit(options: Partial<Omit<GroupCommitOptions<number, number>, "write">> = {}) {
   const writes: HeldWrite[] = [];
   const next: (() => void)[] = [];
   const add = groupCommit<number, number>({
@@ -100,6 +100,33 @@ describe("groupCommit", () => {
       write.succeed();
     }
     expect(await results).toEqual([2, 4, 6, 8, 10]);
+  });
+
+  test("a batch is no heavier than its limit, but for one item that is heavier alone", async () => {
+    const { add, nextWrite } = heldCommit({ bytesOf: (item) => item, maxBatchBytes: 10 });
+    const results = [4, 6, 1, 30, 9, 1].map((item) => add(item));
+    for (const items of [[4, 6], [1], [30], [9, 1]]) {
+      const write = await nextWrite();
+      expect(write.items).toEqual(items);
+      write.succeed();
+    }
+    expect(await Promise.all(results)).toEqual([8, 12, 2, 60, 18, 2]);
+  });
+
+  test("what waits is no heavier than its limit: more is refused, until there is room again", async () => {
+    const { add, nextWrite } = heldCommit({ bytesOf: (item) => item, maxWaitingBytes: 10, refuse: () => new Error("full") });
+    const first = add(8);
+    const writing = await nextWrite();
+    // What is being written waits no longer.
+    const waiting = [add(7), add(3)];
+    await expect(add(1)).rejects.toThrow("full");
+    writing.succeed();
+    const next = await nextWrite();
+    expect(next.items).toEqual([7, 3]);
+    const last = add(10);
+    next.succeed();
+    (await nextWrite()).succeed();
+    expect(await Promise.all([first, ...waiting, last])).toEqual([16, 14, 6, 20]);
   });
 
   test("a fault of the connection rejects its batch, once, and the next batch is written", async () => {

@@ -15,6 +15,14 @@ export interface GroupCommitOptions<TItem, TResult> {
   readonly write: (items: readonly TItem[]) => Promise<readonly (TResult | Promise<TResult>)[]>;
   /** Items in one batch at most. */
   readonly maxItems: number;
+  /** What an item weighs, in bytes. Default: nothing. */
+  readonly bytesOf?: (item: TItem) => number;
+  /** Of one batch at most, in bytes; a heavier item is a batch of its own. Default: no limit. */
+  readonly maxBatchBytes?: number;
+  /** Of all that wait for the next batch at most, in bytes: what would come to more is refused by `refuse`. Default: no limit. */
+  readonly maxWaitingBytes?: number;
+  /** What an item is rejected with for which there is no room. */
+  readonly refuse?: () => Error;
   /** Whether a failure may be the fault of one item rather than of the connection. Default: never. */
   readonly isItemsFault?: (error: unknown) => boolean;
 }
@@ -24,14 +32,17 @@ export type GroupCommit<TItem, TResult> = (item: TItem) => Promise<TResult>;
 
 interface Waiting<TItem, TResult> {
   readonly item: TItem;
+  readonly bytes: number;
   readonly resolve: (result: TResult | Promise<TResult>) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /** Makes a group commit around one way of writing. */
 export function groupCommit<TItem, TResult>(options: GroupCommitOptions<TItem, TResult>): GroupCommit<TItem, TResult> {
-  const { write, maxItems, isItemsFault = () => false } = options;
+  const { write, maxItems, isItemsFault = () => false, bytesOf = () => 0, maxBatchBytes = Infinity, maxWaitingBytes = Infinity } = options;
+  const { refuse = () => new Error("Too much waits to be written.") } = options;
   let waiting: Waiting<TItem, TResult>[] = [];
+  let waitingBytes = 0;
   let writing = false;
 
   async function writeBatch(batch: readonly Waiting<TItem, TResult>[]): Promise<void> {
@@ -47,21 +58,34 @@ export function groupCommit<TItem, TResult>(options: GroupCommitOptions<TItem, T
     }
   }
 
+  function nextBatch(): readonly Waiting<TItem, TResult>[] {
+    let count = 0;
+    let batchBytes = 0;
+    for (const { bytes } of waiting) {
+      if (count === maxItems || (count > 0 && batchBytes + bytes > maxBatchBytes)) break;
+      count += 1;
+      batchBytes += bytes;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    waitingBytes -= batchBytes;
+    return batch;
+  }
+
   async function writeAll(): Promise<void> {
     writing = true;
     // One turn of the microtask queue, so that items added in the same tick share the first batch.
     await Promise.resolve();
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, maxItems);
-      waiting = waiting.slice(maxItems);
-      await writeBatch(batch);
-    }
+    while (waiting.length > 0) await writeBatch(nextBatch());
     writing = false;
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject });
+      const bytes = bytesOf(item);
+      if (waiting.length > 0 && waitingBytes + bytes > maxWaitingBytes) return reject(refuse());
+      waitingBytes += bytes;
+      waiting.push({ item, bytes, resolve, reject });
       if (!writing) void writeAll();
     });
 }

@@ -14,6 +14,7 @@ import { makeGate } from "./claiming/gate.ts";
 import { whereIs } from "./accepting/join.ts";
 import { startKeeper } from "./keeping/keep.ts";
 import type { Ledger } from "./ledger.ts";
+import { maxBatchBytes } from "./max-batch-bytes.ts";
 import { migrateLedger } from "./migrations/migrate.ts";
 import { watchForOutages } from "./sessions/outage.ts";
 import { reach } from "./sessions/reach.ts";
@@ -99,12 +100,26 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
   return {
     ledger,
     accept: acceptLanes(ledger),
-    settle: groupCommit({ write: (settlings) => settleBatch(ledger, settlings), maxItems: 500, isItemsFault: isRefused }),
-    report: groupCommit({ write: (reports) => reportBatch(ledger, reports), maxItems: 500, isItemsFault: isRefused }),
+    settle: groupCommit({
+      write: (settlings) => settleBatch(ledger, settlings),
+      maxItems: 500,
+      maxBatchBytes,
+      bytesOf: ({ settlement }) => (settlement.type === "succeeded" ? settlement.output.length : 0),
+      isItemsFault: isRefused,
+    }),
+    report: groupCommit({
+      write: (reports) => reportBatch(ledger, reports),
+      maxItems: 500,
+      maxBatchBytes,
+      bytesOf: ({ progress }) => progress.length,
+      isItemsFault: isRefused,
+    }),
     // Few, for each of them may bring hundreds of values.
     append: groupCommit({
       write: (appendings) => appendBatch(ledger, appendings),
       maxItems: 50,
+      maxBatchBytes,
+      bytesOf: ({ yields }) => yields.values.reduce((sum, { length }) => sum + length, 0),
       isItemsFault: (error) => isRefused(error) || error instanceof YieldsMissing,
     }),
     events: groupCommit({ write: (requests) => readEvents(ledger, requests), maxItems: 1_000, isItemsFault: isRefused }),

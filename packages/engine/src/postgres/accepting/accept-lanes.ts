@@ -1,5 +1,6 @@
 /**
- * The lanes in which the calls of a process are accepted.
+ * The lanes in which the calls of a process are accepted. What waits in one is bounded: beyond, calls are refused as `EngineFull`, so a process
+ * that is asked for more than Postgres takes says so, and does not gather until its memory ends.
  *
  * Who accepts a call whose idempotency key stands in another open transaction must wait for that to end, and so must everything that is
  * written in the same statement. A caller's transaction may be open for long, so nobody shall wait for it but the calls of that key:
@@ -11,12 +12,13 @@
  *   again, one line at a time, so that together they take one session at most; after a while it is refused as `EngineUnavailable`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { EngineUnavailable } from "../../engine-errors.ts";
+import { EngineFull, EngineUnavailable } from "../../engine-errors.ts";
 import type { NewCall } from "../../new-call.ts";
 import { groupCommit } from "../../group-commit.ts";
 import { type AcceptResult, KeyHeld, acceptBatch } from "./accept.ts";
 import { keyHashOf } from "./call-row.ts";
 import type { Ledger } from "../ledger.ts";
+import { maxBatchBytes } from "../max-batch-bytes.ts";
 import { isRefused } from "../sessions/unavailable.ts";
 
 /** How long a batch waits for a key, in milliseconds: a multiple of what one acceptance takes that is not held up itself. */
@@ -34,10 +36,23 @@ const pauseMs = 100;
 /** After this long a call whose key is held is refused, in milliseconds. */
 const heldMs = 5_000;
 
+/** Of the calls that wait in one lane at most. */
+const maxWaitingBytes = 64 * 1_048_576;
+
+/** What a call weighs: its texts, and about what its other columns take. */
+function bytesOf({ input, context }: NewCall): number {
+  return 512 + input.length + context.length;
+}
+
+function refuse(): EngineFull {
+  const mib = maxWaitingBytes / 1_048_576;
+  return new EngineFull(`Calls of ${mib} MiB wait to be written by this process already; start fewer at once, or try again later.`);
+}
+
 /** Makes the lanes; see the file's head. */
 export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptResult> {
   const lane = (maxItems: number, write: (calls: readonly NewCall[]) => Promise<readonly (AcceptResult | Promise<AcceptResult>)[]>) =>
-    groupCommit<NewCall, AcceptResult>({ write, maxItems, isItemsFault: isRefused });
+    groupCommit<NewCall, AcceptResult>({ write, maxItems, bytesOf, maxBatchBytes, maxWaitingBytes, refuse, isItemsFault: isRefused });
   const unkeyed = lane(500, (calls) => acceptBatch(ledger, calls));
   const keyed = lane(500, (calls) => acceptKeyed(calls, batchLockMs));
   const heldCall = lane(1, (calls) => acceptBatch(ledger, calls, apartLockMs));

@@ -34,8 +34,11 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
         "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
         "starterId" uuid, "starterAttempt" int, "detached" boolean, "replyQueues" text[]
       )
-      left join "${schema}".call as starter
-        on starter.id = item."starterId" and starter.attempt = item."starterAttempt" and starter.state = 'running'
+      -- Each by its id: \`offset 0\` keeps Postgres from reading all that run, when it believes that they are few.
+      left join lateral (
+        select id, deadline from "${schema}".call
+        where call.id = item."starterId" and call.attempt = item."starterAttempt" and call.state = 'running' offset 0
+      ) as starter on true
       where $2::text is null or $2 = pg_current_xact_id()::text
     ), accepted as (
       insert into "${schema}".call
