@@ -5,37 +5,48 @@ describe("the statistics of the delivery's table", () => {
   function counted(analyse: () => Promise<unknown> = async () => undefined) {
     const clock = { ms: 0 };
     const looks: number[] = [];
-    const note = makeStatistics(
+    const statistics = makeStatistics(
       () => {
         looks.push(clock.ms);
         return analyse();
       },
       () => clock.ms,
     );
-    return { clock, looks, note };
+    return { clock, looks, statistics };
   }
 
-  test("are taken once so many rows were moved, and not for a few", () => {
-    const { looks, note } = counted();
-    note(499);
+  test("are taken when many rows are taken at once, and not for a few, however often", () => {
+    const { looks, statistics } = counted();
+    for (let time = 0; time < 1_000; time += 1) statistics.taken(99);
     expect(looks).toEqual([]);
-    note(1);
+    statistics.taken(100);
+    expect(looks).toEqual([0]);
+  });
+
+  test("are taken when many rows were sent, which are there when the next are sent", () => {
+    const { looks, statistics } = counted();
+    statistics.sending(10_000);
+    expect(looks).toEqual([]);
+    statistics.sending(1);
     expect(looks).toEqual([0]);
   });
 
   test("are taken no more often than every five seconds, however many rows are moved", () => {
-    const { clock, looks, note } = counted();
-    for (; clock.ms < 12_000; clock.ms += 100) note(10_000);
+    const { clock, looks, statistics } = counted();
+    for (; clock.ms < 12_000; clock.ms += 100) {
+      statistics.sending(10_000);
+      statistics.taken(10_000);
+    }
     expect(looks).toEqual([0, 5_000, 10_000]);
   });
 
   test("that could not be taken fail nobody, and are taken again later", async () => {
-    const { clock, looks, note } = counted(async () => {
+    const { clock, looks, statistics } = counted(async () => {
       throw new Error("no right to analyse");
     });
-    note(500);
+    statistics.taken(100);
     clock.ms = 5_000;
-    note(500);
+    statistics.taken(100);
     expect(looks).toEqual([0, 5_000]);
   });
 });

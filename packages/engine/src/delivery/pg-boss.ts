@@ -68,13 +68,13 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
     }
   }
 
-  const noteRows = makeStatistics(() => connection.database.execute(`analyze ${common.schema}.job_common`));
+  const statistics = makeStatistics(() => connection.database.execute(`analyze ${common.schema}.job_common`));
 
   return {
     prepare,
     async send(transaction, deliveries) {
       const db = adapt(transaction);
-      noteRows(deliveries.length);
+      statistics.sending(deliveries.length);
       for (const [queue, group] of Map.groupBy(deliveries, (delivery) => delivery.queue)) {
         await boss.insert(jobQueue(queue), group.map(toJob), { db });
       }
@@ -82,7 +82,7 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
     async take(transaction, queue, limit) {
       const db = adapt(transaction);
       const jobs = await boss.fetch(jobQueue(queue), { batchSize: limit, db });
-      noteRows(jobs.length);
+      statistics.taken(jobs.length);
       const attempts = jobs.map(({ id, retryCount }) => ({ id, retryCount }));
       return {
         ids: jobs.map(({ id }) => id),
