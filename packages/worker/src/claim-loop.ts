@@ -35,7 +35,7 @@ export interface ClaimLoopOptions {
   readonly failing: Pick<FailingProcedures, "withheld" | "claimed" | "nextPlaceInMs">;
   readonly webhooks: WebhookSlots;
   /** Starts an attempt that holds its slot already. */
-  readonly start: (attempt: RunningAttempt) => Effect.Effect<void>;
+  readonly start: (attempt: RunningAttempt) => void;
   /** Whether the worker still takes calls; what a claim brings after that is handed back. */
   readonly isOpen: () => boolean;
 }
@@ -75,7 +75,7 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     for (const { path } of calls) failing.claimed(path);
     const attempts = calls.map((call) => new RunningAttempt(call, sentAtMs));
     for (const attempt of attempts) running.add(attempt);
-    yield* Effect.forEach(attempts, start, { discard: true });
+    attempts.forEach(start);
   }).pipe(Effect.uninterruptible, Effect.retry(engineBackoff), Effect.orDie);
 
   const look = Effect.gen(function* () {

@@ -41,6 +41,10 @@ export class RunningAttempt {
   hasCommitted = false;
   /** Ends what the heartbeat does for it; `null`: it does nothing. */
   letGo: (() => void) | null = null;
+  /** Ends the wakes of its call; `null`: there are none. */
+  unwatch: (() => void) | null = null;
+  /** How it ends at the latest, and when; `null`: its resolver has not begun. */
+  limit: { readonly atMs: number; readonly end: AttemptEnd } | null = null;
   /** Completes when the attempt ends. */
   readonly ended = Deferred.makeUnsafe<AttemptEnd>();
   readonly #abort = new AbortController();
