@@ -47,12 +47,11 @@ export interface AttemptRunnerOptions {
 }
 
 /** Runs an attempt that is in `running` already; it gives its slot back at the end. Never fails. */
-export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void>;
+export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void, never, EngineService | Telemetry>;
 
 /** Makes the way in which the attempts of one worker are run. */
 export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRunnerOptions) {
   const { runtime, procedures, failing, running, abandoned, keeper, limits, heartbeat, now, fork } = options;
-  const context = yield* Effect.context<EngineService | Telemetry>();
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
   const warnedOfPathAtMs = new Map<string, number>();
@@ -170,7 +169,6 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
           running.remove(attempt);
         }),
       ),
-      Effect.provide(context),
     );
   return runAttempt;
 });

@@ -57,6 +57,8 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
   /** Opens when the loop should look again. */
   const changed = Latch.makeUnsafe(false);
   let mayHoldMore = true;
+  /** Whether the loop waits for a slot. */
+  let isFull = false;
 
   const handBack = (call: ClaimedCall): Effect.Effect<void> =>
     Effect.ignore(engine.settle({ id: call.id, attempt: call.attempt }, handedBack(0)));
@@ -80,7 +82,9 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
 
   const look = Effect.gen(function* () {
     changed.closeUnsafe();
-    if (running.size >= concurrency) yield* changed.await;
+    isFull = running.size >= concurrency;
+    // Attempts are settled together, and so give back their slots at once: a turn of the event loop, and one claim is for all of them.
+    if (isFull) yield* Effect.andThen(changed.await, Effect.yieldNow);
     else if (mayHoldMore) yield* claim;
     else {
       const duration = Math.min(pollMs * (yield* Random.nextBetween(0.8, 1.2)), failing.nextPlaceInMs());
@@ -101,8 +105,8 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     ),
     wake,
     slotFreed() {
-      if (webhooks.hasRoomAgain()) mayHoldMore = true;
-      changed.openUnsafe();
+      if (webhooks.hasRoomAgain()) wake();
+      else if (isFull || failing.nextPlaceInMs() < Infinity) changed.openUnsafe();
     },
   } satisfies ClaimLoop;
 });

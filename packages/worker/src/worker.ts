@@ -59,7 +59,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
 
     // Its scope closes after the shutdown below, and ends what that has left.
     const fibers = yield* FiberSet.make<void>();
-    const fork = yield* FiberSet.runtime(fibers)<never>();
+    const fork = yield* FiberSet.runtime(fibers)<EngineService | Telemetry>();
     const { unknownProcedureMs } = settings;
     const procedures = new KnownProcedures({ runtime, now, giveUpAfterMs: unknownProcedureMs });
     const failing: FailingProcedures = new FailingProcedures({ now, onRecovered: () => claimLoop.wake() });
@@ -129,7 +129,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
 
 /** A forked fiber dies in silence; none of ours may. */
 function superviseWith(telemetry: Telemetry["Service"]) {
-  return <TValue, TError>(part: string, effect: Effect.Effect<TValue, TError>): Effect.Effect<TValue, TError> =>
+  return <TValue, TError, TNeeded>(part: string, effect: Effect.Effect<TValue, TError, TNeeded>): Effect.Effect<TValue, TError, TNeeded> =>
     Effect.tapCause(effect, (cause) =>
       Effect.sync(() => {
         if (Cause.hasInterruptsOnly(cause)) return;
