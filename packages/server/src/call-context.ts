@@ -67,8 +67,8 @@ export interface CommittedValue {
 /** A `ctx.call` and what the run must know of it afterwards. */
 export interface OpenCallContext {
   readonly call: CallContext<unknown>;
-  /** Resolves when no commit is under way any more, with what was committed; `null` for nothing. Never rejects. */
-  settled(): Promise<CommittedValue | null>;
+  /** Resolves when no commit is under way any more, with what was committed. Never rejects. `null`: there is none, nor was one kept. */
+  settled(): Promise<CommittedValue | null> | null;
 }
 
 /** Makes the `ctx.call` of one run. */
@@ -134,12 +134,6 @@ export function openCallContext(run: CallRun): OpenCallContext {
         }
       },
     },
-    async settled() {
-      try {
-        return await committing;
-      } catch {
-        return null;
-      }
-    },
+    settled: () => committing?.catch(() => null) ?? null,
   };
 }

@@ -29,23 +29,30 @@ export interface CarryingContext {
 }
 
 /**
- * A copy of a context, its prototype and getters kept, with some properties set. A frozen context has a copy that is not.
+ * A copy of a context, its prototype and getters kept, with some properties set and some left out. A frozen context has a copy that is not.
  */
-export function withProperties<TContext extends object>(context: TContext, properties: object): TContext {
+export function withProperties<TContext extends object>(context: TContext, properties: object, without: readonly symbol[] = []): TContext {
   const copy: TContext = Object.create(Object.getPrototypeOf(context) as object | null);
   for (const key of Reflect.ownKeys(context)) {
+    if (Object.hasOwn(properties, key) || (typeof key === "symbol" && without.includes(key))) continue;
     const descriptor = Object.getOwnPropertyDescriptor(context, key)!;
-    Object.defineProperty(copy, key, { ...descriptor, configurable: true, ...("value" in descriptor ? { writable: true } : {}) });
+    if (descriptor.enumerable === true && "value" in descriptor) put(copy, key, descriptor.value);
+    else Object.defineProperty(copy, key, { ...descriptor, configurable: true, ...("value" in descriptor ? { writable: true } : {}) });
   }
-  for (const key of Reflect.ownKeys(properties)) {
-    Object.defineProperty(copy, key, { value: Reflect.get(properties, key), enumerable: true, configurable: true, writable: true });
-  }
+  for (const key of Reflect.ownKeys(properties)) put(copy, key, Reflect.get(properties, key));
   return copy;
 }
 
+/** Sets an own property. Assigned where nothing is inherited under that name, which costs a tenth: this is done in each call. */
+function put(object: object, key: PropertyKey, value: unknown): void {
+  if (key in object) Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else Reflect.set(object, key, value);
+}
+
+/** What of ours no nested call may take for its own. */
+const ofThisCall = [attemptKey, startKey, httpKey];
+
 /** The context that a resolver gets: with `call` and its scope, without anything of ours that a nested call could take for its own. */
 export function resolverContext(context: object, { call, scope }: { readonly call: object; readonly scope: StartScope }): object {
-  const copy = withProperties(context, { call, [scopeKey]: scope });
-  for (const key of [attemptKey, startKey, httpKey]) Reflect.deleteProperty(copy, key);
-  return copy;
+  return withProperties(context, { call, [scopeKey]: scope }, ofThisCall);
 }

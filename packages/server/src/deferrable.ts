@@ -105,12 +105,12 @@ class WrappedResolver {
     };
   }
 
-  async call(raw: RawResolverOptions): Promise<unknown> {
+  call(raw: RawResolverOptions): Promise<unknown> {
     const context: CarryingContext = raw.ctx;
     const attempt = context[attemptKey];
-    if (attempt !== undefined && attempt.path === raw.path && attempt.state !== "running") return await this.#runAttempt(attempt, raw);
-    if (context.mode === "async" && !this.#isOnlyPreferred(context, raw.path)) return await this.#accept(context, raw);
-    return await this.#runSync(raw);
+    if (attempt !== undefined && attempt.path === raw.path && attempt.state !== "running") return this.#runAttempt(attempt, raw);
+    if (context.mode === "async" && !this.#isOnlyPreferred(context, raw.path)) return this.#accept(context, raw);
+    return this.#runSync(raw);
   }
 
   /** A header says what a client would rather have, of a procedure that is never deferred too: RFC 7240 has it ignored. */
@@ -152,10 +152,11 @@ class WrappedResolver {
     const open = this.#open(null, raw);
     const value = await this.#resolve(raw, open);
     open.streams = isStream(value);
-    const committed = await open.settled();
+    const settling = open.settled();
+    const committed = settling === null ? null : await settling;
     if (committed === null || !Object.is(committed.value, value)) {
       if (committed !== null) this.#warnOfOtherValue(raw.path, null);
-      return await this.#parse(value);
+      return this.#parts.parser === null ? value : await this.#parse(value);
     }
     return committed.parsed;
   }
@@ -169,8 +170,9 @@ class WrappedResolver {
       const resolved = await this.#resolve(raw, open);
       open.streams = isStream(resolved);
       const value = open.streams ? await this.#drain(attempt, raw, { open, stream: resolved }) : resolved;
-      const committed = await open.settled();
-      if (committed === null) return open.streams ? value : await this.#parse(value);
+      const settling = open.settled();
+      const committed = settling === null ? null : await settling;
+      if (committed === null) return open.streams || this.#parts.parser === null ? value : await this.#parse(value);
       if (!Object.is(committed.value, value)) this.#warnOfOtherValue(raw.path, attempt);
       return committed.parsed;
     } catch (thrown) {
@@ -214,8 +216,8 @@ class WrappedResolver {
     });
   }
 
-  async #resolve(raw: RawResolverOptions, run: OpenedRun): Promise<unknown> {
-    return await this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, run) });
+  #resolve(raw: RawResolverOptions, run: OpenedRun): unknown {
+    return this.#parts.resolver({ ...raw, ctx: resolverContext(raw.ctx, run) });
   }
 
   #warnOfLateYield({ path, id, attempt }: Attempt): void {

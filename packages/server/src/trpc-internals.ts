@@ -132,9 +132,10 @@ export function buildProcedure(
   type: "query" | "mutation",
   parts: { resolver: RawResolver; parser: Parser | null },
 ): AnyTRPCProcedure {
-  const procedure = (builder as Record<typeof type, (resolver: RawResolver) => AnyTRPCProcedure>)[type]((raw) =>
-    parts.resolver({ ...raw, ctx: raw.ctx ?? {} }),
-  );
+  const procedure = (builder as Record<typeof type, (resolver: RawResolver) => AnyTRPCProcedure>)[type]((raw) => {
+    const given = raw.ctx as object | null | undefined;
+    return parts.resolver(given === undefined || given === null ? { ...raw, ctx: {} } : raw);
+  });
   if (parts.parser !== null) Object.assign(procedure._def, { output: parts.parser });
   return procedure;
 }

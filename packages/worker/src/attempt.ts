@@ -13,17 +13,18 @@ import * as Effect from "effect/Effect";
 import type * as Fiber from "effect/Fiber";
 import type { AttemptOutcome } from "./attempt-outcome.ts";
 import type { AbandonedResolvers } from "./abandoned-resolvers.ts";
+import { type AttemptWriters, openAttemptWriters } from "./attempt-writers.ts";
 import { type Verdict, classify, classifyFromOutside, retryOrFail } from "./classify.ts";
 import { EngineService } from "./engine-service.ts";
 import type { FailingProcedures } from "./failing-procedures.ts";
 import type { KnownProcedures } from "./known-procedures.ts";
 import type { LeaseKeeper } from "./lease-keeper.ts";
 import type { MonotonicClock } from "./monotonic-clock.ts";
-import { type ProgressWriter, makeProgressWriter } from "./progress-writer.ts";
 import type { AttemptEnd, RunningAttempt, RunningAttempts } from "./running-attempts.ts";
 import { settleAttempt } from "./settle-attempt.ts";
 import { Telemetry } from "./telemetry.ts";
-import { type YieldWriter, makeYieldWriter } from "./yield-writer.ts";
+import type { TimeLimits } from "./time-limits.ts";
+import type { WritingOptions } from "./writing-options.ts";
 
 /** The pause between two warnings about one path. */
 const unknownProcedureWarningMs = 60_000;
@@ -38,30 +39,25 @@ export interface AttemptRunnerOptions {
   readonly running: RunningAttempts;
   readonly abandoned: AbandonedResolvers;
   readonly keeper: LeaseKeeper;
+  readonly limits: TimeLimits;
   readonly heartbeat: Heartbeat;
   readonly now: MonotonicClock;
   /** Runs a fiber that lives no longer than the worker. */
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
 }
 
-/** What writes for a resolver while it runs. */
-interface Writers {
-  readonly progress: ProgressWriter;
-  readonly yields: YieldWriter;
-}
-
 /** Runs an attempt that is in `running` already; it gives its slot back at the end. Never fails. */
-export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void>;
+export type RunAttempt = (attempt: RunningAttempt) => Effect.Effect<void, never, EngineService | Telemetry>;
 
 /** Makes the way in which the attempts of one worker are run. */
 export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRunnerOptions) {
-  const { runtime, procedures, failing, running, abandoned, keeper, heartbeat, now, fork } = options;
-  const context = yield* Effect.context<EngineService | Telemetry>();
+  const { runtime, procedures, failing, running, abandoned, keeper, limits, heartbeat, now, fork } = options;
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
   const warnedOfPathAtMs = new Map<string, number>();
+  const writing: WritingOptions = { engine, now, fork, onStale: keeper.ask };
 
-  /** The policy of the call's procedure; `null` when there is none, or the attempt ended before it was found. */
+  /** The policy of a procedure that is met for the first time; `null` when there is none, or the attempt ended before it was found. */
   const findPolicy = Effect.fnUntraced(function* (attempt: RunningAttempt) {
     // A lazy router is loaded here; that takes as long as it takes, and the attempt can still be told to stop.
     return yield* Effect.raceFirst(
@@ -92,44 +88,35 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
   };
 
   /** Starts the resolver; the promise resolves when it has ended. */
-  const startResolver = async (attempt: RunningAttempt, { progress, yields }: Writers): Promise<void> => {
+  const startResolver = async (attempt: RunningAttempt, { onProgress, yields }: AttemptWriters): Promise<void> => {
     try {
-      const invoked = await runtime.invoke(attempt.call, { signal: attempt.signal, onProgress: progress.put, yields });
+      const invoked = await runtime.invoke(attempt.call, { signal: attempt.signal, onProgress, yields });
       attempt.end({ type: "returned", invoked });
     } catch (error) {
       attempt.end({ type: "threw", error });
     }
   };
 
-  const limitMs = (attempt: RunningAttempt, policy: Policy): number =>
-    Math.min(policy.timeoutMs, Math.max(0, attempt.call.deadlineInMs ?? Infinity));
-
-  /** The end of the attempt, at its time limit or its call's deadline at the latest. */
-  const awaitEnd = (attempt: RunningAttempt, policy: Policy): Effect.Effect<AttemptEnd> => {
+  /** How the attempt ends at the latest: at its time limit, or at its call's deadline if that comes first. */
+  const limitOf = (attempt: RunningAttempt, { timeoutMs }: Policy): { readonly afterMs: number; readonly end: AttemptEnd } => {
     const deadlineInMs = attempt.call.deadlineInMs ?? Infinity;
-    const atLimit: AttemptEnd = deadlineInMs <= policy.timeoutMs ? { type: "told", reason: "expired" } : { type: "timed-out" };
-    return Deferred.await(attempt.ended).pipe(
-      Effect.timeoutOrElse({
-        duration: limitMs(attempt, policy),
-        orElse: () => {
-          attempt.end(atLimit);
-          return Deferred.await(attempt.ended);
-        },
-      }),
-    );
+    if (deadlineInMs > timeoutMs) return { afterMs: timeoutMs, end: { type: "timed-out" } };
+    return { afterMs: Math.max(0, deadlineInMs), end: { type: "told", reason: "expired" } };
   };
 
-  const reachVerdict = Effect.fnUntraced(function* (attempt: RunningAttempt, writers: Writers) {
-    const policy = yield* findPolicy(attempt);
+  const reachVerdict = Effect.fnUntraced(function* (attempt: RunningAttempt, writers: AttemptWriters) {
+    const policy = procedures.known(attempt.call.path) ?? (yield* findPolicy(attempt));
     if (!attempt.isOpen) return yield* classifyUnstarted(attempt);
     if (policy === null) {
       // Ended here, so that no wake and no lost lease can end it otherwise while it is handed back.
       attempt.end({ type: "told", reason: "lost" });
       return classifyUnknown(attempt.call);
     }
-    attempt.letGo = heartbeat.hold(attempt.ref, limitMs(attempt, policy));
+    const limit = limitOf(attempt, policy);
+    attempt.letGo = heartbeat.hold(attempt.ref, limit.afterMs);
     const finished = startResolver(attempt, writers);
-    const end = yield* awaitEnd(attempt, policy);
+    limits.limit(attempt, limit.afterMs, limit.end);
+    const end = yield* Deferred.await(attempt.ended);
     if (end.type !== "returned" && end.type !== "threw") abandoned.add(attempt, finished);
     const verdict = yield* classify(attempt, end, { policy, runtime });
     if (verdict.outcome === "succeeded") failing.succeeded(attempt.call.path);
@@ -146,12 +133,10 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
   };
 
   const run = Effect.fnUntraced(function* (attempt: RunningAttempt) {
-    const writing = { now, fork, onStale: keeper.ask };
-    const writers: Writers = { progress: yield* makeProgressWriter(attempt, writing), yields: yield* makeYieldWriter(attempt, writing) };
-    const unwatch = engine.watchCall(attempt.call.id, () => keeper.wake(attempt));
-    const verdict = yield* Effect.ensuring(reachVerdict(attempt, writers), Effect.sync(unwatch));
-    yield* writers.progress.close;
-    yield* writers.yields.close(verdict.settlement !== null);
+    const writers = openAttemptWriters(attempt, writing);
+    attempt.unwatch = engine.watchCall(attempt.call.id, () => keeper.wake(attempt));
+    const verdict = yield* reachVerdict(attempt, writers);
+    yield* writers.close(verdict.settlement !== null);
     const outcome = yield* settleAttempt(attempt, verdict);
     tellEnd(attempt, outcome, verdict.settlement);
   });
@@ -180,10 +165,10 @@ export const makeAttemptRunner = Effect.fnUntraced(function* (options: AttemptRu
       Effect.ensuring(
         Effect.sync(() => {
           attempt.letGo?.();
+          attempt.unwatch?.();
           running.remove(attempt);
         }),
       ),
-      Effect.provide(context),
     );
   return runAttempt;
 });

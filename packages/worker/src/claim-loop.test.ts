@@ -194,7 +194,7 @@ describe("the claim loop", () => {
       outcomes: { succeeded: 10_000, failed: 0, lost: 0, stale: 0 },
     });
     expect(subscriptions).toBe(0);
-    // The poll, the renewer, the watchdog, the voucher, and the engine's retention: not one timer of an attempt.
-    expect(under.time.timers).toBeLessThanOrEqual(5);
+    // The poll, the renewer, the watchdog, the voucher, the time limits, and the engine's retention: not one timer of an attempt.
+    expect(under.time.timers).toBeLessThanOrEqual(6);
   });
 });

@@ -35,7 +35,7 @@ export interface ClaimLoopOptions {
   readonly failing: Pick<FailingProcedures, "withheld" | "claimed" | "nextPlaceInMs">;
   readonly webhooks: WebhookSlots;
   /** Starts an attempt that holds its slot already. */
-  readonly start: (attempt: RunningAttempt) => Effect.Effect<void>;
+  readonly start: (attempt: RunningAttempt) => void;
   /** Whether the worker still takes calls; what a claim brings after that is handed back. */
   readonly isOpen: () => boolean;
 }
@@ -57,6 +57,8 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
   /** Opens when the loop should look again. */
   const changed = Latch.makeUnsafe(false);
   let mayHoldMore = true;
+  /** Whether the loop waits for a slot. */
+  let isFull = false;
 
   const handBack = (call: ClaimedCall): Effect.Effect<void> =>
     Effect.ignore(engine.settle({ id: call.id, attempt: call.attempt }, handedBack(0)));
@@ -75,12 +77,14 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     for (const { path } of calls) failing.claimed(path);
     const attempts = calls.map((call) => new RunningAttempt(call, sentAtMs));
     for (const attempt of attempts) running.add(attempt);
-    yield* Effect.forEach(attempts, start, { discard: true });
+    attempts.forEach(start);
   }).pipe(Effect.uninterruptible, Effect.retry(engineBackoff), Effect.orDie);
 
   const look = Effect.gen(function* () {
     changed.closeUnsafe();
-    if (running.size >= concurrency) yield* changed.await;
+    isFull = running.size >= concurrency;
+    // Attempts are settled together, and so give back their slots at once: a turn of the event loop, and one claim is for all of them.
+    if (isFull) yield* Effect.andThen(changed.await, Effect.yieldNow);
     else if (mayHoldMore) yield* claim;
     else {
       const duration = Math.min(pollMs * (yield* Random.nextBetween(0.8, 1.2)), failing.nextPlaceInMs());
@@ -101,8 +105,8 @@ export const makeClaimLoop = Effect.fnUntraced(function* (options: ClaimLoopOpti
     ),
     wake,
     slotFreed() {
-      if (webhooks.hasRoomAgain()) mayHoldMore = true;
-      changed.openUnsafe();
+      if (webhooks.hasRoomAgain()) wake();
+      else if (isFull || failing.nextPlaceInMs() < Infinity) changed.openUnsafe();
     },
   } satisfies ClaimLoop;
 });

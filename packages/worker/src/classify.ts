@@ -44,25 +44,31 @@ function isOfLaterRelease(thrown: unknown): boolean {
   return hasTag(thrown, "PayloadUnreadable") && "code" in thrown && thrown.code === "LATER_VERSION";
 }
 
+/** What {@link classify} knows beside the attempt. */
+interface Classifying {
+  readonly policy: Policy;
+  readonly runtime: RaincheckRuntime;
+}
+
 /** Decides what the end of an attempt means for its call. */
-export const classify = Effect.fnUntraced(function* (
-  attempt: RunningAttempt,
-  end: AttemptEnd,
-  context: { readonly policy: Policy; readonly runtime: RaincheckRuntime },
-) {
-  const { call } = attempt;
-  const { policy, runtime } = context;
+export function classify(attempt: RunningAttempt, end: AttemptEnd, context: Classifying): Effect.Effect<Verdict, never, Telemetry> {
   switch (end.type) {
     case "returned":
-      return verdict("succeeded", end.invoked.committed ? null : { type: "succeeded", output: end.invoked.output });
+      return Effect.succeed(verdict("succeeded", end.invoked.committed ? null : { type: "succeeded", output: end.invoked.output }));
     case "told":
     case "lease-ran-out":
-      return classifyFromOutside(attempt, end);
-    default:
+      return Effect.succeed(classifyFromOutside(attempt, end));
+    case "threw":
+    case "timed-out":
+      // What the resolver did after its commit no longer matters to the call.
+      if (attempt.hasCommitted) return Effect.succeed(verdict("succeeded", null));
+      if (end.type === "threw") return classifyError(attempt, describeSafely(context.runtime, end.error), context.policy);
+      return classifyTimeOut(attempt, context.policy);
   }
-  // What the resolver did after its commit no longer matters to the call.
-  if (attempt.hasCommitted) return verdict("succeeded", null);
-  if (end.type === "threw") return yield* classifyError(attempt, describeSafely(runtime, end.error), policy);
+}
+
+const classifyTimeOut = Effect.fnUntraced(function* (attempt: RunningAttempt, policy: Policy) {
+  const { call } = attempt;
   const failure: Failure = { code: "TIMED_OUT", message: `The attempt took longer than its time limit of ${policy.timeoutMs} ms.` };
   // `retry.when` is asked about what a resolver threw, and here it threw nothing.
   const decided = yield* retryOrFail(call, policy, { outcome: "timed-out", failure, retryAfterMs: null });

@@ -85,10 +85,11 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
   const telemetry = yield* Telemetry;
   let failuresInARow = 0;
 
-  const succeeded = (): void => {
-    if (failuresInARow === 0) return;
+  const succeeded = <TValue>(value: TValue): TValue => {
+    if (failuresInARow === 0) return value;
     telemetry.log({ level: "info", event: "engine-recovered", message: "The engine answers again.", facts: { failures: failuresInARow } });
     failuresInARow = 0;
+    return value;
   };
 
   const toFault = (act: string, cause: unknown): EngineFault => {
@@ -103,7 +104,7 @@ const makeEngineService = Effect.fnUntraced(function* (settings: WorkerSettings)
   };
 
   const bridge = <TValue>(act: string, verb: () => Promise<TValue>): Effect.Effect<TValue, EngineFault> =>
-    Effect.tap(Effect.tryPromise({ try: verb, catch: (cause) => toFault(act, cause) }), () => Effect.sync(succeeded));
+    Effect.tryPromise({ try: () => verb().then(succeeded), catch: (cause) => toFault(act, cause) });
 
   const watch = (subscribe: () => () => void): (() => void) => {
     try {

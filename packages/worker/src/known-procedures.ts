@@ -27,9 +27,14 @@ export class KnownProcedures {
     this.#options = options;
   }
 
+  /** The policy at a path where a call was met before; `undefined`: {@link KnownProcedures.find} may know more. */
+  known(path: string): Policy | undefined {
+    return this.#policies.get(path);
+  }
+
   /** The policy at a path; `null`: this worker has no such procedure. Rejects when it could not be loaded. */
   async find(path: string): Promise<Policy | null> {
-    const known = this.#policies.get(path);
+    const known = this.known(path);
     if (known !== undefined) return known;
     const { runtime, now } = this.#options;
     try {

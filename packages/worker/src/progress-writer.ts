@@ -10,9 +10,8 @@ import { limits } from "@raincheck/protocol";
 import * as Deferred from "effect/Deferred";
 import * as Effect from "effect/Effect";
 import type * as Fiber from "effect/Fiber";
-import { EngineService } from "./engine-service.ts";
-import type { MonotonicClock } from "./monotonic-clock.ts";
 import type { RunningAttempt } from "./running-attempts.ts";
+import type { WritingOptions } from "./writing-options.ts";
 
 /** See the file's head. */
 export interface ProgressWriter {
@@ -22,22 +21,11 @@ export interface ProgressWriter {
   readonly close: Effect.Effect<void>;
 }
 
-/** What a {@link ProgressWriter} needs. */
-export interface ProgressWriterOptions {
-  readonly now: MonotonicClock;
-  /** Runs a fiber that lives no longer than the worker. */
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
-  /** Is called when the ledger answers that the call is no longer this attempt's. */
-  readonly onStale: (attempt: RunningAttempt) => void;
-}
-
 const closeWaitMs = 1_000;
 const longestBackoffMs = 5_000;
 
-/** Makes the writer of one attempt. It costs nothing until the first value. */
-export const makeProgressWriter = Effect.fnUntraced(function* (attempt: RunningAttempt, options: ProgressWriterOptions) {
-  const engine = yield* EngineService;
-  const { now, fork, onStale } = options;
+/** Makes the writer of one attempt. */
+export function makeProgressWriter(attempt: RunningAttempt, { engine, now, fork, onStale }: WritingOptions): ProgressWriter {
   let latest: Payload | null = null;
   let nextAtMs = -Infinity;
   let faults = 0;
@@ -103,5 +91,5 @@ export const makeProgressWriter = Effect.fnUntraced(function* (attempt: RunningA
     return Effect.void;
   });
 
-  return { put, close } satisfies ProgressWriter;
-});
+  return { put, close };
+}

@@ -41,6 +41,10 @@ export class RunningAttempt {
   hasCommitted = false;
   /** Ends what the heartbeat does for it; `null`: it does nothing. */
   letGo: (() => void) | null = null;
+  /** Ends the wakes of its call; `null`: there are none. */
+  unwatch: (() => void) | null = null;
+  /** How it ends at the latest, and when; `null`: its resolver has not begun. */
+  limit: { readonly atMs: number; readonly end: AttemptEnd } | null = null;
   /** Completes when the attempt ends. */
   readonly ended = Deferred.makeUnsafe<AttemptEnd>();
   readonly #abort = new AbortController();
@@ -99,7 +103,7 @@ function abortReason(end: AttemptEnd): AbortReason | null {
 
 /** See the file's head. */
 export class RunningAttempts {
-  readonly #attempts = new Map<string, RunningAttempt>();
+  readonly #attempts = new Set<RunningAttempt>();
   readonly #onSlotFree: () => void;
   readonly #onCount: (count: number) => void;
   readonly #empty = Latch.makeUnsafe(true);
@@ -123,28 +127,25 @@ export class RunningAttempts {
   }
 
   all(): readonly RunningAttempt[] {
-    return [...this.#attempts.values()];
+    return [...this.#attempts];
   }
 
-  find(ref: AttemptRef): RunningAttempt | undefined {
-    return this.#attempts.get(keyOf(ref));
+  /** By its number too: a call that was lost may be claimed again by this same worker while its old resolver runs. Rarely asked, so it looks through all. */
+  find({ id, attempt }: AttemptRef): RunningAttempt | undefined {
+    for (const one of this.#attempts) if (one.ref.id === id && one.ref.attempt === attempt) return one;
+    return undefined;
   }
 
   add(attempt: RunningAttempt): void {
-    this.#attempts.set(keyOf(attempt.ref), attempt);
+    this.#attempts.add(attempt);
     this.#empty.closeUnsafe();
     this.#onCount(this.#attempts.size);
   }
 
   remove(attempt: RunningAttempt): void {
-    if (!this.#attempts.delete(keyOf(attempt.ref))) return;
+    if (!this.#attempts.delete(attempt)) return;
     this.#onCount(this.#attempts.size);
     this.#onSlotFree();
     if (this.#attempts.size === 0) this.#empty.openUnsafe();
   }
-}
-
-/** The attempt belongs to the key: a call that was lost may be claimed again by this same worker while its old resolver runs. */
-function keyOf(ref: AttemptRef): string {
-  return `${ref.id}#${ref.attempt}`;
 }

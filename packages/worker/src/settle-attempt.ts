@@ -21,9 +21,10 @@ const refusedTries = 5;
 /** Settles an attempt; succeeds with its final outcome once the ledger has answered, and not before. */
 export const settleAttempt = Effect.fnUntraced(function* (attempt: RunningAttempt, { outcome, settlement }: Verdict) {
   if (settlement === null) return outcome;
+  const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
-  const result = yield* writeUntilAnswered(attempt, settlement).pipe(
-    Effect.catchTag("EngineRefused", (refused) => settleRefused(attempt, refused)),
+  const result = yield* engine.settle(attempt.ref, settlement).pipe(
+    Effect.catch((fault) => settleAgain(attempt, settlement, fault)),
     Effect.onInterrupt(() =>
       Effect.sync(() => {
         telemetry.log({
@@ -46,27 +47,33 @@ export const settleAttempt = Effect.fnUntraced(function* (attempt: RunningAttemp
   return "stale" satisfies AttemptOutcome;
 });
 
-const writeUntilAnswered = Effect.fnUntraced(function* (attempt: RunningAttempt, settlement: Settlement) {
+/** Goes on after a first fault until the ledger has answered. */
+const settleAgain = Effect.fnUntraced(function* (attempt: RunningAttempt, settlement: Settlement, first: EngineFault) {
   const engine = yield* EngineService;
   const telemetry = yield* Telemetry;
-  let faults = 0;
+  telemetry.log({
+    level: "warn",
+    event: "result-waiting",
+    message: "The ledger does not take the result; it is kept and settled again until it does.",
+    call: attempt.label,
+    error: first,
+  });
   let refusals = 0;
   const noteFault = (fault: EngineFault): void => {
-    faults += 1;
     if (fault._tag === "EngineRefused") refusals += 1;
-    if (faults > 1) return;
-    telemetry.log({
-      level: "warn",
-      event: "result-waiting",
-      message: "The ledger does not take the result; it is kept and settled again until it does.",
-      call: attempt.label,
-      error: fault,
-    });
   };
-  return yield* engine.settle(attempt.ref, settlement).pipe(
+  // The first try is the one that failed: what is waited for follows from it.
+  let settle: Effect.Effect<SettleResult, EngineFault> = Effect.fail(first);
+  const tryNext = Effect.suspend(() => {
+    const next = settle;
+    settle = engine.settle(attempt.ref, settlement);
+    return next;
+  });
+  return yield* tryNext.pipe(
     Effect.tapError((fault) => Effect.sync(() => noteFault(fault))),
     Effect.retry({ schedule: engineBackoff, while: (fault) => fault._tag === "EngineUnavailable" || refusals < refusedTries }),
     Effect.catchTag("EngineUnavailable", Effect.die),
+    Effect.catchTag("EngineRefused", (refused) => settleRefused(attempt, refused)),
   );
 });
 

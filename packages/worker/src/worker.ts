@@ -17,6 +17,7 @@ import { monotonicClock } from "./monotonic-clock.ts";
 import { RunningAttempts } from "./running-attempts.ts";
 import { shutDown } from "./shutdown.ts";
 import { Telemetry } from "./telemetry.ts";
+import { makeTimeLimits } from "./time-limits.ts";
 import { vouchForKnown } from "./vouch-for-known.ts";
 import { WebhookSlots } from "./webhook-slots.ts";
 import type { WorkerSettings } from "./worker-options.ts";
@@ -58,10 +59,11 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
 
     // Its scope closes after the shutdown below, and ends what that has left.
     const fibers = yield* FiberSet.make<void>();
-    const fork = yield* FiberSet.runtime(fibers)<never>();
+    const fork = yield* FiberSet.runtime(fibers)<EngineService | Telemetry>();
     const { unknownProcedureMs } = settings;
     const procedures = new KnownProcedures({ runtime, now, giveUpAfterMs: unknownProcedureMs });
     const failing: FailingProcedures = new FailingProcedures({ now, onRecovered: () => claimLoop.wake() });
+    const limits = makeTimeLimits({ running, now });
     const runAttempt = yield* makeAttemptRunner({
       runtime,
       procedures,
@@ -70,6 +72,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
       running,
       abandoned,
       keeper,
+      limits,
       heartbeat,
       now,
       fork,
@@ -81,11 +84,12 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
       procedures,
       failing,
       webhooks: new WebhookSlots({ queues: settings.webhookQueues, concurrency, running }),
-      start: (attempt) => Effect.asVoid(FiberSet.run(fibers, supervised("attempt", runAttempt(attempt)))),
+      start: (attempt) => void fork(supervised("attempt", runAttempt(attempt))),
       isOpen: () => state === "running",
     });
 
     yield* Effect.forkScoped(supervised("lease keeper", keeper.run));
+    yield* Effect.forkScoped(supervised("time limits", limits.run));
     yield* Effect.forkScoped(supervised("voucher", vouchForKnown({ engine, procedures, giveUpAfterMs: unknownProcedureMs })));
     // Detached, because a claim in flight cannot be interrupted, and one that hangs must not hold up the stop: the shutdown ends it.
     const claiming = yield* Effect.forkDetach(supervised("claim loop", claimLoop.run));
@@ -125,7 +129,7 @@ export const startWorker: (settings: WorkerSettings) => Effect.Effect<ScopedWork
 
 /** A forked fiber dies in silence; none of ours may. */
 function superviseWith(telemetry: Telemetry["Service"]) {
-  return <TValue, TError>(part: string, effect: Effect.Effect<TValue, TError>): Effect.Effect<TValue, TError> =>
+  return <TValue, TError, TNeeded>(part: string, effect: Effect.Effect<TValue, TError, TNeeded>): Effect.Effect<TValue, TError, TNeeded> =>
     Effect.tapCause(effect, (cause) =>
       Effect.sync(() => {
         if (Cause.hasInterruptsOnly(cause)) return;

@@ -162,4 +162,19 @@ describe("what is yielded", () => {
       run.succeed();
     }
   });
+
+  test("is dropped when the first of it comes after the end of the attempt, and is not told as kept", async () => {
+    const held = new HeldProcedure({ timeout: "1 minute", retry: { attempts: 1 } });
+    const { asked, wrap } = heldAppends();
+    await using under = await workerUnderTest({ procedures: { held }, wrap });
+    const id = await under.call("held");
+    const run = await held.next();
+    await under.time.advance(60_000);
+    expect(await under.whenEnded(id)).toMatchObject({ state: "failed", failure: { code: "TIMED_OUT" } });
+    await run.yields.put("1");
+    expect(await run.yields.flush()).toBe(false);
+    await settled();
+    expect(asked).toEqual([]);
+    run.succeed();
+  });
 });

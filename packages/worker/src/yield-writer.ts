@@ -12,24 +12,14 @@
 import type { Payload } from "@raincheck/engine";
 import type { YieldSink } from "@raincheck/server";
 import * as Effect from "effect/Effect";
-import type * as Fiber from "effect/Fiber";
-import { EngineService, engineBackoff } from "./engine-service.ts";
-import type { MonotonicClock } from "./monotonic-clock.ts";
+import { engineBackoff } from "./engine-service.ts";
 import type { RunningAttempt } from "./running-attempts.ts";
+import type { WritingOptions } from "./writing-options.ts";
 
 /** See the file's head. */
 export interface YieldWriter extends YieldSink {
   /** Takes no more values. With `isSettling` it waits a second at most for those it has: an end follows that must come behind them. */
   readonly close: (isSettling: boolean) => Effect.Effect<void>;
-}
-
-/** What a {@link YieldWriter} needs. */
-export interface YieldWriterOptions {
-  readonly now: MonotonicClock;
-  /** Runs a fiber that lives no longer than the worker. */
-  readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>;
-  /** Is called when the ledger answers that the call is no longer this attempt's. */
-  readonly onStale: (attempt: RunningAttempt) => void;
 }
 
 /** Values that may wait beside those in flight, before the generator does. */
@@ -38,10 +28,8 @@ const maxWaiting = 256;
 const maxWaitingChars = 262_144;
 const closeWaitMs = 1_000;
 
-/** Makes the writer of one attempt. It costs nothing until the first value. */
-export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAttempt, options: YieldWriterOptions) {
-  const engine = yield* EngineService;
-  const { now, fork, onStale } = options;
+/** Makes the writer of one attempt. One that is made when the attempt has ended writes nothing. */
+export function makeYieldWriter(attempt: RunningAttempt, { engine, now, fork, onStale }: WritingOptions): YieldWriter {
   let waiting: Payload[] = [];
   let waitingChars = 0;
   /** How many values the ledger has, of how many that were put. */
@@ -49,7 +37,7 @@ export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAtte
   let taken = 0;
   let isWriting = false;
   /** Set when nothing is written any more; `refusal` is why, if the engine would not take a value. */
-  let over: { readonly refusal?: unknown } | null = null;
+  let over: { readonly refusal?: unknown } | null = attempt.isOpen ? null : {};
   /** Those who wait for room, or for everything to be written; asked again whenever something has changed. */
   let waiters: { readonly isDone: () => boolean; readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
@@ -130,5 +118,5 @@ export const makeYieldWriter = Effect.fnUntraced(function* (attempt: RunningAtte
     return written === taken;
   };
 
-  return { put, flush, close } satisfies YieldWriter;
-});
+  return { put, flush, close };
+}

@@ -33,8 +33,9 @@ export function startHeartbeat({ attempts, url, onError, ...given }: HeartbeatOp
   return {
     hold(attempt, forMs) {
       ensureThread();
-      board.beatMs = machineMs();
-      return board.note(attempt, machineMs() + forMs);
+      const nowMs = machineMs();
+      board.beatMs = nowMs;
+      return board.note(attempt, nowMs + forMs);
     },
     beat() {
       board.beatMs = machineMs();

@@ -10,6 +10,7 @@ import type { AttemptRef } from "../../attempt.ts";
 const idBytes = 36;
 const placeBytes = 64;
 const headBytes = 64;
+const encoder = new TextEncoder();
 /** Offsets in a place: the id is at 0. */
 const attemptAt = 40;
 const takenAt = 44;
@@ -44,7 +45,7 @@ export class LeaseBoard {
   note({ id, attempt }: AttemptRef, untilMs: number): () => void {
     const at = this.#free.pop();
     if (at === undefined) return () => {};
-    new TextEncoder().encodeInto(id, this.#bytes.subarray(at, at + idBytes));
+    encoder.encodeInto(id, this.#bytes.subarray(at, at + idBytes));
     this.#view.setInt32(at + attemptAt, attempt, true);
     this.#view.setFloat64(at + untilAt, untilMs, true);
     Atomics.store(this.#taken, (at + takenAt) / 4, 1);
