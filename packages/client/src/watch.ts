@@ -101,7 +101,9 @@ export class Watch {
    * was opened for.
    */
   get joining(): boolean {
-    return !this.open || (!this.#overdue && [...this.calls].some(({ streamed }) => streamed === 0));
+    if (!this.open || this.#overdue) return !this.open;
+    for (const { streamed } of this.calls) if (streamed === 0) return true;
+    return false;
   }
 
   /** It does not bring what it should: its calls are better asked for by request, until it is sound again. */
