@@ -7,6 +7,8 @@ import { Follower } from "./follow.ts";
 
 interface HeldWatch extends WatchObserver {
   readonly request: WatchRequest;
+  /** Opens, and tells of each call that is new in it that it is queued. */
+  readonly arrived: () => void;
   closed: boolean;
 }
 
@@ -35,7 +37,11 @@ function heldChannel(options: { readonly refuse?: (request: WatchRequest) => boo
     get: ask("get"),
     wait: ask("wait"),
     watch: (request, observer) => {
-      const watch: HeldWatch = { ...observer, request, closed: false };
+      const arrived = (): void => {
+        observer.opened();
+        for (const { id, after } of request.calls) if (after === undefined) observer.message(event(id, 1));
+      };
+      const watch: HeldWatch = { ...observer, request, arrived, closed: false };
       watches.push(watch);
       if (options.refuse?.(request)) queueMicrotask(() => observer.ended(TRPCClientError.from(new Error("414"))));
       return () => {
@@ -112,9 +118,56 @@ describe("gathering", () => {
       await settled();
     }
     expect(watches.map(named)).toEqual([ids(3)]);
-    watches[0]!.opened();
+    watches[0]!.arrived();
     await settled();
     expect(watches.map(named)).toEqual([ids(3), ids(4, 3)]);
+  });
+
+  it("lets nobody join a subscription that has not told yet of each call that is new in it", async () => {
+    const { channel, watches } = heldChannel();
+    const follower = new Follower(channel);
+    const gone = follow(follower, "gone");
+    for (const id of ["told", "refused", "late"]) follow(follower, id);
+    await settled();
+    watches[0]!.opened();
+    follow(follower, "next");
+    await settled();
+    watches[0]!.message(event("told", 1));
+    watches[0]!.message({ id: "refused", refused: "NOT_FOUND" });
+    gone.stop();
+    await settled();
+    expect(watches).toHaveLength(1);
+    watches[0]!.message(event("late", 1));
+    await settled();
+    expect(watches.map(named)).toEqual([["gone", "told", "refused", "late"], ["next"]]);
+  });
+
+  it("does not wait for a call of which it has a cursor: nothing may have happened behind it", async () => {
+    const { channel, watches } = heldChannel();
+    const follower = new Follower(channel);
+    follow(follower, "call");
+    await settled();
+    watches[0]!.arrived();
+    watches[0]!.ended(null);
+    await settled();
+    expect(watches[1]!.request.calls).toEqual([{ id: "call", after: 1 }]);
+    watches[1]!.opened();
+    follow(follower, "next");
+    await settled();
+    expect(watches.slice(2).map(named)).toEqual([["next"]]);
+  });
+
+  it("lets them join after five seconds, whatever it has told", async () => {
+    const { channel, watches } = heldChannel();
+    const follower = new Follower(channel);
+    follow(follower, "call");
+    await settled();
+    watches[0]!.opened();
+    follow(follower, "next");
+    await vi.advanceTimersByTimeAsync(4_999);
+    expect(watches).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(watches.map(named)).toEqual([["call"], ["next"]]);
   });
 
   it("lets a trickle of calls join with few ids each, over two subscriptions at most", async () => {
@@ -124,7 +177,7 @@ describe("gathering", () => {
     for (const id of ids(count)) {
       follow(follower, id);
       await settled();
-      for (const watch of held.open()) watch.opened();
+      for (const watch of held.open()) watch.arrived();
       await settled();
       expect(held.open().length).toBeLessThanOrEqual(2);
     }
@@ -141,10 +194,10 @@ describe("gathering", () => {
       const follower = new Follower(held.channel);
       const followed = ids(9).map((id) => follow(follower, id, { withEvents: true }));
       await settled();
-      held.watches[0]!.opened();
+      held.watches[0]!.arrived();
       followed.push(...ids(4, 9).map((id) => follow(follower, id)));
       await settled();
-      held.watches[1]!.opened();
+      held.watches[1]!.arrived();
       followed.push(follow(follower, "call-13"));
       await settled();
       const [larger, smaller, next] = held.watches as [HeldWatch, HeldWatch, HeldWatch];
@@ -152,16 +205,19 @@ describe("gathering", () => {
       return { held, followed, larger, next };
     }
 
-    it("the larger one goes on telling until that is open, and what both tell is heard once", async () => {
+    it("the larger one goes on telling until that tells, and what both tell is heard once", async () => {
       const { held, followed, larger, next } = await takeOver();
-      larger.message(event("call-0", 1));
-      expect(followed[0]!.heard.events).toHaveLength(1);
+      larger.message(event("call-0", 2, "started"));
+      expect(followed[0]!.heard.events).toHaveLength(2);
       next.opened();
       await settled();
+      expect(held.open()).toEqual([larger, next]);
+      next.message(event("call-13", 1));
+      await settled();
       expect(held.open()).toEqual([next]);
-      next.message(event("call-0", 1));
       next.message(event("call-0", 2, "started"));
-      expect(followed[0]!.heard.events.map(({ seq }) => seq)).toEqual([1, 2]);
+      next.message({ id: "call-0", event: { type: "progress", seq: 3, at, attempt: 1, value: 1 } });
+      expect(followed[0]!.heard.events.map(({ seq }) => seq)).toEqual([1, 2, 3]);
     });
 
     it("the larger one is closed when that fails, and all calls are in the next", async () => {
@@ -239,15 +295,15 @@ describe("a subscription that does not open", () => {
     for (const id of ids(400)) follow(follower, id);
     await settled();
     expect(watches.map(({ request }) => request.calls.length)).toEqual([400, 200, 100]);
-    watches[2]!.opened();
+    watches[2]!.arrived();
     await settled();
     expect(watches[3]!.request.calls).toHaveLength(100);
-    watches[3]!.opened();
+    watches[3]!.arrived();
     // The other 200 have their turn, two hundred at a time, a second each.
     const seen = new Set<CallId>(watches.slice(2).flatMap(named));
     for (let turn = 0; turn < 3; turn++) {
       await vi.advanceTimersByTimeAsync(1_000);
-      watches.at(-1)!.opened();
+      watches.at(-1)!.arrived();
       for (const id of named(watches.at(-1)!)) seen.add(id);
     }
     expect(seen.size).toBe(400);

@@ -4,10 +4,10 @@
  * - **The server's event log is the truth.** Each listener has a cursor, the `seq` of its last event. What is at or below it is
  *   dropped; what leaves a gap is a fault, and the call is read again from the cursor. So a subscription may end, overlap with
  *   another, repeat itself or begin too early, and nobody notices.
- * - **At most two subscriptions.** New calls gather while one is opening, then open a second or join the smaller one, which is
- *   closed and opened again with them. When the smaller has outgrown the square root of the larger, both become one: so a
- *   trickle of new calls costs few ids each, and the ordinary client holds one connection. Until that one is open, the larger goes
- *   on telling of its calls.
+ * - **At most two subscriptions.** New calls gather while one is opening, and until it has told of those that are new in it; then they
+ *   open a second or join the smaller one, which is closed and opened again with them. When the smaller has outgrown the square
+ *   root of the larger, both become one: so a trickle of new calls costs few ids each, and the ordinary client holds one
+ *   connection. Until that one tells of them, the larger goes on telling of its calls.
  * - **More calls than fit** take turns. How many fit is 1000 (`limits.watchedCalls`) until a subscription of many calls cannot
  *   be opened: an SSE request carries its calls in the URL, and servers and proxies refuse long ones. Then it is half as many, and
  *   while calls take turns, twice as many are tried again once a minute.
@@ -150,10 +150,10 @@ export class Follower implements WatchOwner {
   }
 
   #arrange(): void {
-    const opening = [...this.#watches].some((watch) => !watch.open && watch.calls.size > 0);
+    const joining = [...this.#watches].some((watch) => watch.joining && watch.calls.size > 0);
     for (const watch of this.#watches) {
-      // Another may be taking over its calls: until that is open, it goes on telling of them.
-      if (watch.calls.size === 0 && !(opening && watch.open)) this.#closeWatch(watch);
+      // Another may be taking over its calls: until that tells of them, it goes on doing so.
+      if (watch.calls.size === 0 && !(joining && watch.open)) this.#closeWatch(watch);
     }
     const waiting = [...this.#calls.values()].filter((call) => call.watch === null && !call.unreadable);
     if (this.#calls.size === 0) {
@@ -168,8 +168,8 @@ export class Follower implements WatchOwner {
 
   #admit(waiting: readonly FollowedCall[]): void {
     const watches = [...this.#watches].sort((a, b) => a.calls.size - b.calls.size);
-    // They gather until the one that is being opened is open.
-    if (watches.some((watch) => !watch.open)) return;
+    // They gather until the one that others are joining has brought what it was opened for.
+    if (watches.some((watch) => watch.joining)) return;
     const [smaller, larger] = watches;
     if (smaller === undefined || larger === undefined) return this.#open(waiting);
 

@@ -3,7 +3,10 @@ import { backoffMs } from "./backoff.ts";
 import type { CallsChannel } from "./calls-channel.ts";
 import type { FollowedCall } from "./followed-call.ts";
 
-/** How long a subscription may take to open before its calls are asked for by request beside it, in milliseconds. */
+/**
+ * How long a subscription may take to open before its calls are asked for by request beside it, and then to tell the first of each new one
+ * before others join it nevertheless. In milliseconds.
+ */
 const patienceMs = 5_000;
 
 /**
@@ -23,7 +26,7 @@ export interface WatchOwner {
   opened(watch: Watch): void;
   /** @returns whether it told anything new. */
   message(watch: Watch, message: WatchMessage): boolean;
-  /** It has become sick, or has lost its connection again: see {@link Watch.sick}. */
+  /** It has become sick, has lost its connection again, or takes long: see {@link Watch.sick} and {@link Watch.joining}. */
   sickened(watch: Watch): void;
   /** It is over: completed (`null`) or failed. */
   ended(watch: Watch, error: unknown): void;
@@ -93,6 +96,16 @@ export class Watch {
     for (const call of this.calls) call.leaveWatch();
   }
 
+  /**
+   * It is being opened, or has not told yet of each call that is new in it. Whoever joined it now would close it before it brought what it
+   * was opened for.
+   */
+  get joining(): boolean {
+    if (!this.open || this.#overdue) return !this.open;
+    for (const { streamed } of this.calls) if (streamed === 0) return true;
+    return false;
+  }
+
   /** It does not bring what it should: its calls are better asked for by request, until it is sound again. */
   get sick(): boolean {
     if (this.open) return this.#losses >= sickLosses && performance.now() - this.#openedAt < soundMs;
@@ -112,7 +125,7 @@ export class Watch {
   #opened(): void {
     if (this.#over || this.open) return;
     clearTimeout(this.#patience);
-    this.#overdue = false;
+    this.#wait();
     this.open = this.wasOpen = true;
     this.#openedAt = performance.now();
     this.#owner.opened(this);
@@ -133,7 +146,7 @@ export class Watch {
 
   #lose(): void {
     this.#lostAt = this.workedAt;
-    this.open = false;
+    this.open = this.#overdue = false;
   }
 
   #end(error: unknown): void {
@@ -141,6 +154,7 @@ export class Watch {
   }
 
   #wait(): void {
+    this.#overdue = false;
     this.#patience = setTimeout(() => {
       this.#overdue = true;
       this.#owner.sickened(this);

@@ -6,6 +6,8 @@
  * - Access is decided at each read. A call that is not the reader's, or no longer, is answered `NOT_FOUND` and let go; the
  *   others go on. And the application is asked again at an interval who the reader is: what it refuses with ends the whole, and to
  *   another reader the calls are read anew.
+ * - Calls that are new to the reader, and those that were woken, are read first. Behind a cursor nothing may have happened: calls that come
+ *   with one are looked at beside those, so that many of them delay no news.
  * - A cursor is known to be real because the read begins one event before it. That also tells whether the call had ended there,
  *   in which case nothing will ever follow.
  * - When the signal aborts, all subscriptions end at once, even while a read is under way.
@@ -32,13 +34,13 @@ interface OpenCall {
   after: number;
   /** Whether an event at the cursor, or the beginning of the call, was seen. */
   confirmed: boolean;
-  /** Whether it is among those to be read. */
+  /** Whether it is among those of which something is new. */
   changed: boolean;
   /** Ends its subscription. */
   unsubscribe: () => void;
 }
 
-/** Calls whose events are read at once; the others wait, so that a watch of many calls holds few outputs in memory. */
+/** Calls of each line whose events are read at once; the others wait, so that a watch of many calls holds few outputs in memory. */
 const readsAtOnce = 16;
 
 /** The events of the calls behind their cursors, as they happen, until all have ended or the signal aborts. See the file's head. */
@@ -48,8 +50,10 @@ export async function* followCalls(
   signal: AbortSignal,
 ): AsyncGenerator<Followed, void, undefined> {
   const open = new Set<OpenCall>();
-  /** Those to be read, each once; what was let go since is passed over. */
-  let changed: OpenCall[] = [];
+  /** Those of which something is new, each once; what was let go since is passed over. */
+  const changed: OpenCall[] = [];
+  /** Those behind whose cursor something may be new; what was read since is passed over. */
+  const unsure: OpenCall[] = [];
   let wake = (): void => {};
   let { reader } = request;
   let refused = null as { readonly error: unknown } | null;
@@ -91,20 +95,21 @@ export async function* followCalls(
       const call: OpenCall = { id, after, confirmed: after === 0, changed: false, unsubscribe: () => {} };
       open.add(call);
       call.unsubscribe = calls.subscribe(id, () => change(call));
-      change(call);
+      if (call.confirmed) change(call);
+      else unsure.push(call);
     }
     if (request.recheck !== undefined) endRechecks = recheckAccess(request.recheck, told);
 
     while (open.size > 0) {
       throwIfRefused();
-      if (changed.length === 0) {
+      if (changed.length + unsure.length === 0) {
         await new Promise<void>((resolve) => {
           wake = resolve;
         });
         continue;
       }
-      const batch = changed.slice(0, readsAtOnce).filter((call) => open.has(call));
-      changed = changed.slice(readsAtOnce);
+      const looked = unsure.splice(0, readsAtOnce).filter((call) => !call.confirmed && !call.changed);
+      const batch = [...changed.splice(0, readsAtOnce), ...looked].filter((call) => open.has(call));
       for (const call of batch) call.changed = false;
       const pages = await Promise.all(batch.map((call) => calls.events(call.id, call.confirmed ? call.after : call.after - 1, reader)));
       for (const [index, call] of batch.entries()) {

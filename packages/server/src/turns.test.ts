@@ -22,13 +22,13 @@ describe("turns", () => {
     expect(await turnsOf(told, 4)).toEqual([["a", "b"], ["c", "d"], ["e"], []]);
   });
 
-  test("go to what is not urgent when nothing urgent waits, also to what came meanwhile", async () => {
+  test("go to what is not urgent when nothing urgent waits, nor is told in the same turn", async () => {
     const turns = takeTurns(2);
     const told: string[] = [];
     void turns.urgent().then(() => told.push("a"));
     for (const name of ["x", "y"]) void turns.other().then(() => told.push(name));
     for (const name of ["b", "c"]) void turns.urgent().then(() => told.push(name));
-    expect(await turnsOf(told, 3)).toEqual([["a", "b"], ["c", "x"], ["y"]]);
+    expect(await turnsOf(told, 4)).toEqual([["a", "b"], ["c"], ["x", "y"], []]);
   });
 
   test("are not waited for where nobody waits: before the first, and after the last", async () => {

@@ -11,18 +11,16 @@ export interface Turns {
 
 /** @param atOnce how many go on in one turn. */
 export function takeTurns(atOnce: number): Turns {
-  let urgent: (() => void)[] = [];
-  let others: (() => void)[] = [];
+  const urgent: (() => void)[] = [];
+  const others: (() => void)[] = [];
   let going = false;
 
   const turn = (): void => {
-    const told = urgent.slice(0, atOnce);
-    const rest = others.slice(0, atOnce - told.length);
-    urgent = urgent.slice(told.length);
-    others = others.slice(rest.length);
-    going = told.length > 0 || rest.length > 0;
+    const line = urgent.length > 0 ? urgent : others;
+    const told = line.splice(0, atOnce);
+    going = told.length > 0;
     if (going) setImmediate(turn);
-    for (const goOn of [...told, ...rest]) goOn();
+    for (const goOn of told) goOn();
   };
   const wait = (line: (() => void)[]): Promise<void> =>
     new Promise((resolve) => {

@@ -3,7 +3,9 @@ import { once } from "node:events";
 import { endChild, startChild } from "../child.ts";
 
 /** What an API can be asked. */
-export type Question = { readonly type: "memory" } | { readonly type: "start"; readonly count: number } | { readonly type: "tick" };
+export type Question =
+  /** After a collection, which is itself felt for some time: nothing is to be timed behind it. */
+  { readonly type: "memory" } | { readonly type: "reads" } | { readonly type: "start"; readonly count: number } | { readonly type: "tick" };
 
 /** What it answers. */
 export interface Answer {

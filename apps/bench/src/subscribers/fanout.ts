@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { openDatabase, serverVersion } from "../database.ts";
 import { type Benchmark, figureOf, machine, percentile } from "../report.ts";
-import { startApi } from "./api-process.ts";
+import { type ApiProcess, startApi } from "./api-process.ts";
 import { openSettler } from "./settler.ts";
 import { SseClient, openMany, watchPath } from "./sse-client.ts";
 
@@ -117,9 +117,9 @@ export const fanout: Benchmark = async ({ rounds, log }) => {
 };
 
 /** Reads of the ledger, once those under way are over: also the one with which the poll sees a call for the first time. */
-async function quietReads(api: { ask(question: { type: "memory" }): Promise<{ events: number }> }): Promise<number> {
+async function quietReads(api: ApiProcess): Promise<number> {
   for (let last = -1; ;) {
-    const { events } = await api.ask({ type: "memory" });
+    const { events } = await api.ask({ type: "reads" });
     if (events === last) return events;
     last = events;
     await sleep(1_500);

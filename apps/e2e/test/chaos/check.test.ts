@@ -19,6 +19,7 @@ const brokenRuns: Readonly<Record<string, readonly [string, Evidence]>> = {
   "an effect was committed twice": ["I3", { ...sound, effects: [...sound.effects, ...sound.effects] }],
   "an effect is missing": ["I3", { ...sound, effects: [] }],
   "a stale attempt has written": ["I4", firstAttemptSucceeded],
+  "a stale attempt's output was taken": ["I4", withCall(sound, { output: '~1j{"tag":"key-1","owner":"ada","attempt":1}' })],
   "an attempt ran twice": ["I4", withHistory(sound, [{ kind: "resolver-started", id: "call-1", attempt: 2, path: "effect" }])],
   "an attempt ran that was never claimed": [
     "I4",

@@ -50,7 +50,8 @@ interface AttemptOf {
 export async function run<TValue>(options: Run, end: () => TValue | Promise<TValue>): Promise<TValue> {
   const { input, signal } = options;
   const attempt = begin(options);
-  await pause(attempt.attempt === 1 ? input.ms : input.againMs, input.stubborn ? undefined : signal);
+  const ms = attempt.attempt === 1 ? input.ms : input.againMs;
+  await (input.stubborn ? insistOn(ms) : pause(ms, signal));
   return await finish(input, attempt, end);
 }
 
@@ -61,7 +62,7 @@ export async function* stream<TValue>(options: Run, end: () => Promise<TValue>):
   const yields = attempt.attempt <= input.failing ? input.yields >> 1 : input.yields;
   const eachMs = (attempt.attempt === 1 ? input.ms : input.againMs) / input.yields;
   for (let place = 1; place <= yields; place += 1) {
-    if (eachMs >= 1) await pause(eachMs, input.stubborn ? undefined : signal);
+    if (eachMs >= 1) await (input.stubborn ? insistOn(eachMs) : pause(eachMs, signal));
     yield { place, attempt: attempt.attempt };
   }
   return await finish(input, attempt, end);
@@ -84,6 +85,18 @@ async function finish<TValue>(input: Work, attempt: AttemptOf, end: () => TValue
 function reasonOf(signal: AbortSignal): string {
   const reason: unknown = signal.reason;
   return typeof reason === "object" && reason !== null && "reason" in reason ? String(reason.reason) : String(reason);
+}
+
+/**
+ * What a careless resolver waits in, in milliseconds: it counts the time itself, so when its process has stood still it is through at once, before
+ * the worker has found out that the lease is over.
+ */
+const stepMs = 20;
+
+/** Resolves after this while, whatever the signal says. */
+async function insistOn(ms: number): Promise<void> {
+  const begun = performance.now();
+  for (let leftMs = ms; leftMs > 0; leftMs = ms - (performance.now() - begun)) await pause(Math.min(leftMs, stepMs), undefined);
 }
 
 /** Resolves after this while, or rejects with the signal's reason. */

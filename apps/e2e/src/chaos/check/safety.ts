@@ -3,7 +3,7 @@ import { callStates, isTerminal, limits } from "@raincheck/protocol";
 import type { Done } from "../application/work.ts";
 import { type Evidence, type Finding, type LedgerEvent, type Violation, groupBy, sightsOf } from "./evidence.ts";
 import { checkRepetitions } from "./repetitions.ts";
-import { isSameValue } from "./stored-text.ts";
+import { isSameValue, jsonOf } from "./stored-text.ts";
 import { checkReplies, checkWebhooks } from "./told-ends.ts";
 import { checkYields } from "./yields.ts";
 
@@ -53,20 +53,24 @@ const checks: Readonly<Record<string, Check>> = {
       });
   },
 
-  /** Fencing: attempts are numbered as they were claimed, each runs once, and only the last one has written. */
+  /** Fencing: attempts are numbered as they were claimed, each runs once, and only the last one has written, its output too. */
   I4({ calls, events, effects, history }) {
     const written = groupBy(effects, ({ id }) => id);
     const runs = groupBy(sightsOf(history, "resolver-started"), ({ id, attempt }) => `${id} ${attempt}`);
     const repeated = [...runs.values()]
       .filter(([first, ...more]) => more.length > 0 || !events.get(first!.id)?.some((event) => isStart(event, first!.attempt)))
       .map((all) => ({ subject: all[0]!.id, message: `ran its attempt ${all[0]!.attempt} ${all.length} times` }));
-    const wrong = calls.flatMap(({ id, attempt, state }) => {
+    const wrong = calls.flatMap(({ id, attempt, state, tells, output }) => {
       const started = (events.get(id) ?? []).filter(({ type }) => type === "started").map((event) => event.attempt);
       if (started.some((one, index) => one !== index + 1)) return [{ subject: id, message: `has had the attempts ${started.join(", ")}` }];
       if (started.length !== attempt) return [{ subject: id, message: `counts ${attempt} attempts, and ${started.length} have started` }];
       const end = (events.get(id) ?? []).at(-1);
       if (state === "succeeded" && end?.attempt !== attempt)
         return [{ subject: id, message: `has succeeded by attempt ${end?.attempt} of ${attempt}` }];
+      // The event is numbered by the ledger; the output says who made it.
+      const made = tells === null && output !== null ? (JSON.parse(jsonOf(output)) as Done) : null;
+      if (made !== null && made.attempt !== attempt)
+        return [{ subject: id, message: `has the output of attempt ${made.attempt} of ${attempt}` }];
       const stale = written.get(id)?.find((effect) => effect.attempt !== attempt);
       return stale === undefined ? [] : [{ subject: id, message: `has an effect of attempt ${stale.attempt} of ${attempt}` }];
     });

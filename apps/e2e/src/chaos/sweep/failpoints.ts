@@ -19,7 +19,7 @@ export const failpoints: readonly Failpoint[] = [
   { name: "notify, before it is sent", file: `${postgres}/waking/wake.ts`, before: "await control.use((sql) => sql`select pg_notify(" },
   { name: "claim, before its commit", file: `${postgres}/claiming/claim.ts`, before: "const begun = new Set(claimed.map(" },
   { name: "claim, after its commit", file: `${postgres}/claiming/claim.ts`, before: "if (claimed.length > 0) ledger.wakes.changed(" },
-  { name: "resolver, at its start", file: "apps/e2e/src/chaos/application/work.ts", before: "await pause(attempt.attempt" },
+  { name: "resolver, at its start", file: "apps/e2e/src/chaos/application/work.ts", before: "await (input.stubborn ? insistOn(ms)" },
   { name: "resolver, at its end", file: "apps/e2e/src/chaos/application/work.ts", before: 'note({ kind: "resolver-ended"' },
   { name: "commit, after the application's writes", file: `${postgres}/settling/commit.ts`, before: "const [settled] = await settleRows(" },
   { name: "commit, before its commit", file: `${postgres}/settling/commit.ts`, before: "done.push({ ...result," },
