@@ -15,14 +15,14 @@ export interface Asked {
 
 /** What it measured. */
 export interface Measured {
-  readonly perSecond: number;
+  readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
 }
 
 /** Keeps so many calls in flight for a while. Those that end in the time count. */
-export async function measure(caller: Caller, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
+export async function measure(caller: Pick<Caller, Asked["what"]>, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
   const times: number[] = [];
   let state: "warming" | "counting" | "over" = "warming";
   const loop = async (): Promise<void> => {
@@ -42,7 +42,7 @@ export async function measure(caller: Caller, { what, inFlight, warmUpMs, ms }: 
   await Promise.all(loops);
   times.sort((a, b) => a - b);
   return {
-    perSecond: times.length / seconds,
+    callsPerSecond: times.length / seconds,
     p50Ms: percentile(times, 50),
     p95Ms: percentile(times, 95),
     p99Ms: percentile(times, 99),
