@@ -35,7 +35,9 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
     for (const [index, { peer, measure }] of contestants.entries()) {
       const rows = await measure();
       measured[index]!.rounds.push(rows);
-      const shown = rows.map(({ params, figures }) => `${Object.values(params).join(" ")}: ${figures[metrics[0]].toFixed(1)} ${metrics[0]}`);
+      const shown = rows.map(
+        ({ params, figures }) => `${Object.values(params).join(" ")}: ${figures[metrics[0]].toFixed(1)} ${metrics[0]}`,
+      );
       log(`${benchmark}: round ${round} of ${rounds}, ${peer}: ${shown.join(", ")}`);
     }
   }
@@ -49,14 +51,20 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
     ),
     ratios: others.flatMap((other) =>
       first!.rounds[0]!.flatMap(({ params }, index) =>
-        metrics.map((metric) => ({ metric, params, of: first!.peer, to: other.peer, ...ratioOf(first!.rounds, other.rounds, { index, metric }) })),
+        metrics.map((metric) => ({
+          metric,
+          params,
+          of: first!.peer,
+          to: other.peer,
+          ...ratioOf(first!.rounds, other.rounds, { index, metric }),
+        })),
       ),
     ),
   };
 }
 
 /** The figures of one set of parameters over the rounds. */
-export function figuresOf<TMetric extends string>(
+function figuresOf<TMetric extends string>(
   rounds: readonly (readonly Row<TMetric>[])[],
   index: number,
   metrics: readonly TMetric[],

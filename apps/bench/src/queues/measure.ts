@@ -15,6 +15,8 @@ export interface Asked {
 
 /** What it measured. */
 export interface Measured {
+  /** Made in all, those of the warm-up and those that ended too late included. */
+  readonly calls: number;
   readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -24,11 +26,13 @@ export interface Measured {
 /** Keeps so many calls in flight for a while. Those that end in the time count. */
 export async function measure(caller: Pick<Caller, Asked["what"]>, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
   const times: number[] = [];
+  let calls = 0;
   let state: "warming" | "counting" | "over" = "warming";
   const loop = async (): Promise<void> => {
     while (state !== "over") {
       const begun = performance.now();
       await caller[what]();
+      calls += 1;
       if (state === "counting") times.push(performance.now() - begun);
     }
   };
@@ -42,6 +46,7 @@ export async function measure(caller: Pick<Caller, Asked["what"]>, { what, inFli
   await Promise.all(loops);
   times.sort((a, b) => a - b);
   return {
+    calls,
     callsPerSecond: times.length / seconds,
     p50Ms: percentile(times, 50),
     p95Ms: percentile(times, 95),
