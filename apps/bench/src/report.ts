@@ -7,17 +7,20 @@ export interface Figure {
   readonly max: number;
 }
 
+/** With which parameters. */
+export type Params = Readonly<Record<string, number | string>>;
+
 /** What one peer did with one set of parameters. Metrics end in their unit. */
 export interface PeerResult {
   readonly peer: string;
-  readonly params: Readonly<Record<string, number>>;
+  readonly params: Params;
   readonly metrics: Readonly<Record<string, Figure>>;
 }
 
 /** How one peer stands to another, round by round. */
 export interface Ratio extends Figure {
   readonly metric: string;
-  readonly params: Readonly<Record<string, number>>;
+  readonly params: Params;
   readonly of: string;
   readonly to: string;
 }
@@ -31,8 +34,20 @@ export interface BenchmarkReport {
   readonly ratios: readonly Ratio[];
 }
 
+/** How a benchmark is run. */
+export interface BenchmarkOptions {
+  readonly rounds: number;
+  /** How long each measurement lasts, where that is given; null: as long as it should. */
+  readonly seconds: number | null;
+  /** Calls in the largest ledger of `scale`. */
+  readonly rows: number;
+  /** How long the transaction of `bloat` stays open. */
+  readonly holdSeconds: number;
+  readonly log: (line: string) => void;
+}
+
 /** A benchmark: runs its rounds, tells its progress, reports. */
-export type Benchmark = (options: { rounds: number; log: (line: string) => void }) => Promise<BenchmarkReport>;
+export type Benchmark = (options: BenchmarkOptions) => Promise<BenchmarkReport>;
 
 /** This machine. */
 export function machine(postgres: string): BenchmarkReport["machine"] {

@@ -2,19 +2,20 @@
 import type { Benchmark } from "../report.ts";
 import { ask } from "./ask.ts";
 import { peerNames } from "./peer.ts";
-import { takeTurns } from "./turns.ts";
+import { takePeerTurns } from "./turns.ts";
 
-const asked = [1, 8, 32, 256].map((inFlight) => ({ what: "accept", inFlight, warmUpMs: 500, ms: 3_000 }) as const);
+const asked = (seconds: number | null) =>
+  [1, 8, 32, 256].map((inFlight) => ({ what: "accept", inFlight, warmUpMs: 500, ms: (seconds ?? 3) * 1_000 }) as const);
 
 /** See the file's head. */
-export const accept: Benchmark = ({ rounds, log }) =>
-  takeTurns({
+export const accept: Benchmark = ({ rounds, seconds, log }) =>
+  takePeerTurns({
     benchmark: "accept",
     rounds,
     log,
     peers: peerNames,
     inFlight: 256,
     work: "calls",
-    metrics: ["perSecond", "p50Ms", "p99Ms"],
-    measure: (at) => ask(at, asked, { hasWorker: false }),
+    metrics: ["callsPerSecond", "p50Ms", "p99Ms"],
+    measure: (at) => ask(at, asked(seconds), { hasWorker: false }),
   });

@@ -1,6 +1,6 @@
 import type { Asked, Measured } from "./measure.ts";
 import { type At, startCaller, startPeerWorker } from "./processes.ts";
-import type { Row } from "./turns.ts";
+import type { Row } from "../turns.ts";
 
 /** Asks a caller of a peer, with a worker beside it or not. */
 export async function ask(at: At, asked: readonly Asked[], { hasWorker }: { readonly hasWorker: boolean }): Promise<Row<keyof Measured>[]> {

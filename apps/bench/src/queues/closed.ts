@@ -2,19 +2,20 @@
 import type { Benchmark } from "../report.ts";
 import { ask } from "./ask.ts";
 import { peerNames } from "./peer.ts";
-import { takeTurns } from "./turns.ts";
+import { takePeerTurns } from "./turns.ts";
 
-const asked = [64, 256].map((inFlight) => ({ what: "call", inFlight, warmUpMs: 2_000, ms: 5_000 }) as const);
+const asked = (seconds: number | null) =>
+  [64, 256].map((inFlight) => ({ what: "call", inFlight, warmUpMs: 2_000, ms: (seconds ?? 5) * 1_000 }) as const);
 
 /** See the file's head. */
-export const closed: Benchmark = ({ rounds, log }) =>
-  takeTurns({
+export const closed: Benchmark = ({ rounds, seconds, log }) =>
+  takePeerTurns({
     benchmark: "closed",
     rounds,
     log,
     peers: peerNames,
     inFlight: 256,
     work: "calls",
-    metrics: ["perSecond", "p50Ms", "p99Ms"],
-    measure: (at) => ask(at, asked, { hasWorker: true }),
+    metrics: ["callsPerSecond", "p50Ms", "p95Ms", "p99Ms"],
+    measure: (at) => ask(at, asked(seconds), { hasWorker: true }),
   });

@@ -1,12 +1,9 @@
-import postgres from "postgres";
+import { withDatabase } from "../database.ts";
 
 /** The one number that a query gives. */
-export async function countOf(url: string, query: string): Promise<number> {
-  const sql = postgres(url, { max: 1 });
-  try {
+export function countOf(url: string, query: string): Promise<number> {
+  return withDatabase(url, async (sql) => {
     const [row] = await sql.unsafe<{ count: number }[]>(query);
     return row!.count;
-  } finally {
-    await sql.end();
-  }
+  });
 }

@@ -2,29 +2,30 @@
 import type { Benchmark } from "../report.ts";
 import { drainingPeers } from "./peer.ts";
 import { type At, startCaller, startPeerWorker } from "./processes.ts";
-import { type Row, takeTurns } from "./turns.ts";
+import type { Row } from "../turns.ts";
+import { takePeerTurns } from "./turns.ts";
 
 const backlog = 40_000;
 
 /** See the file's head. */
 export const drain: Benchmark = ({ rounds, log }) =>
-  takeTurns({
+  takePeerTurns({
     benchmark: "drain",
     rounds,
     log,
     peers: drainingPeers,
     inFlight: 256,
     work: "backlog",
-    metrics: ["perSecond"],
+    metrics: ["callsPerSecond"],
     measure: async (at) => [await drainWith(at, 1), await drainWith(at, 2)],
   });
 
-async function drainWith(at: At, workers: number): Promise<Row<"perSecond">> {
+async function drainWith(at: At, workers: number): Promise<Row<"callsPerSecond">> {
   await using opened = new AsyncDisposableStack();
   const caller = await startCaller(opened, at);
   await caller.fill(backlog);
   const begun = performance.now();
   await Promise.all(Array.from({ length: workers }, () => startPeerWorker(opened, at)));
   await caller.awaitDrained();
-  return { params: { workers }, figures: { perSecond: (backlog * 1_000) / (performance.now() - begun) } };
+  return { params: { workers }, figures: { callsPerSecond: (backlog * 1_000) / (performance.now() - begun) } };
 }

@@ -15,20 +15,24 @@ export interface Asked {
 
 /** What it measured. */
 export interface Measured {
-  readonly perSecond: number;
+  /** Made in all, those of the warm-up and those that ended too late included. */
+  readonly calls: number;
+  readonly callsPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
 }
 
 /** Keeps so many calls in flight for a while. Those that end in the time count. */
-export async function measure(caller: Caller, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
+export async function measure(caller: Pick<Caller, Asked["what"]>, { what, inFlight, warmUpMs, ms }: Asked): Promise<Measured> {
   const times: number[] = [];
+  let calls = 0;
   let state: "warming" | "counting" | "over" = "warming";
   const loop = async (): Promise<void> => {
     while (state !== "over") {
       const begun = performance.now();
       await caller[what]();
+      calls += 1;
       if (state === "counting") times.push(performance.now() - begun);
     }
   };
@@ -42,7 +46,8 @@ export async function measure(caller: Caller, { what, inFlight, warmUpMs, ms }: 
   await Promise.all(loops);
   times.sort((a, b) => a - b);
   return {
-    perSecond: times.length / seconds,
+    calls,
+    callsPerSecond: times.length / seconds,
     p50Ms: percentile(times, 50),
     p95Ms: percentile(times, 95),
     p99Ms: percentile(times, 99),

@@ -36,8 +36,8 @@ const modules = {
   dbos: () => import("./peers/dbos.ts"),
   bullmq: () => import("./peers/bullmq.ts"),
   // The same: they differ in how their server is set up.
-  "bullmq-always": () => import("./peers/bullmq.ts"),
-  "three-commits": () => import("./peers/three-commits.ts"),
+  "bullmq-fsync": () => import("./peers/bullmq.ts"),
+  floor: () => import("./peers/floor.ts"),
 } satisfies Record<string, () => Promise<{ readonly peer: Peer }>>;
 
 /** A peer's name. */
@@ -47,7 +47,7 @@ export type PeerName = keyof typeof modules;
 export const peerNames = Object.keys(modules) as PeerName[];
 
 /** Those that find what was queued before they began. */
-export const drainingPeers = peerNames.filter((name) => name !== "three-commits");
+export const drainingPeers = peerNames.filter((name) => name !== "floor");
 
 /** Loads a peer: its library too, so each in processes of its own. */
 export async function loadPeer(name: PeerName): Promise<Peer> {

@@ -2,13 +2,13 @@
 import type { Benchmark } from "../report.ts";
 import { ask } from "./ask.ts";
 import { peerNames } from "./peer.ts";
-import { takeTurns } from "./turns.ts";
+import { takePeerTurns } from "./turns.ts";
 
-const asked = [{ what: "call", inFlight: 1, warmUpMs: 1_500, ms: 4_000 }] as const;
+const asked = (seconds: number | null) => [{ what: "call", inFlight: 1, warmUpMs: 1_500, ms: (seconds ?? 4) * 1_000 }] as const;
 
 /** See the file's head. */
-export const roundtrip: Benchmark = ({ rounds, log }) =>
-  takeTurns({
+export const roundtrip: Benchmark = ({ rounds, seconds, log }) =>
+  takePeerTurns({
     benchmark: "roundtrip",
     rounds,
     log,
@@ -16,5 +16,5 @@ export const roundtrip: Benchmark = ({ rounds, log }) =>
     inFlight: 1,
     work: "calls",
     metrics: ["p50Ms", "p95Ms", "p99Ms"],
-    measure: (at) => ask(at, asked, { hasWorker: true }),
+    measure: (at) => ask(at, asked(seconds), { hasWorker: true }),
   });

@@ -1,6 +1,7 @@
 /** The API of the benchmarks of subscribers; its parent asks it things over the channel between them. */
 import type { AddressInfo } from "node:net";
 import { createHTTPServer } from "@trpc/server/adapters/standalone";
+import { collectedMemory } from "../collected-memory.ts";
 import type { Answer, Question } from "./api-process.ts";
 import { appRouter, asked, engine, raincheck, tick } from "./raincheck.ts";
 
@@ -14,15 +15,8 @@ process.on("message", ({ number, ...question }: Question & { readonly number: nu
 
 async function answer(question: Question): Promise<Answer> {
   switch (question.type) {
-    case "memory": {
-      // What a collection leaves to be finalised is freed by the next one.
-      for (let times = 0; times < 4; times++) {
-        globalThis.gc?.();
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-      const { heapUsed, rss } = process.memoryUsage();
-      return { heapBytes: heapUsed, rssBytes: rss, ids: [], events: asked.events };
-    }
+    case "memory":
+      return { ...(await collectedMemory()), ids: [], events: asked.events };
     case "start": {
       const handles = await Promise.all(
         Array.from({ length: question.count }, () => raincheck.start(appRouter.held, undefined, { ctx: {} })),

@@ -5,12 +5,11 @@
  */
 import { once } from "node:events";
 import { createDeferClient } from "@raincheck/client";
-import { createTRPCClient, httpBatchLink, httpSubscriptionLink, splitLink } from "@trpc/client";
-import { EventSource } from "eventsource";
+import { createTRPCClient } from "@trpc/client";
 import { startChild } from "../child.ts";
 import { openDatabase, serverVersion } from "../database.ts";
 import { type Benchmark, type PeerResult, figureOf, machine, percentile } from "../report.ts";
-import type { AppRouter } from "./raincheck.ts";
+import { linksTo } from "./links.ts";
 
 const callsPerRound = 300;
 const warmUpCalls = 100;
@@ -58,16 +57,7 @@ type Call = () => Promise<unknown>;
 type Percentiles = Record<"p50Ms" | "p95Ms" | "p99Ms", number>;
 
 function peers(port: number): { sync: Call; deferred: Call } {
-  const url = `http://127.0.0.1:${port}`;
-  const trpc = createTRPCClient<AppRouter>({
-    links: [
-      splitLink({
-        condition: (op) => op.type === "subscription",
-        true: httpSubscriptionLink({ url, EventSource }),
-        false: httpBatchLink({ url }),
-      }),
-    ],
-  });
+  const trpc = createTRPCClient({ links: [...linksTo(port, "http").links] });
   const defer = createDeferClient(trpc);
   return { sync: () => trpc.noop.mutate(), deferred: async () => (await defer.noop()).result() };
 }

@@ -1,7 +1,7 @@
 import { runWorker } from "@raincheck/worker";
 import { engine, raincheck } from "./raincheck.ts";
 
-const worker = await runWorker({ raincheck, signals: false });
+const worker = await runWorker({ raincheck, signals: false, concurrency: Number(process.env["CONCURRENCY"] ?? 16) });
 process.send?.({ ready: true });
 
 process.once("disconnect", async () => {

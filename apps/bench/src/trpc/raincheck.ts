@@ -12,9 +12,11 @@ export const raincheck = initRaincheck.context<Context>().create({ engine, princ
 
 const t = initTRPC.context<Context>().create();
 
-/** The same procedure for both peers. */
+/** The same procedure for all peers. */
 export const appRouter = raincheck.bind(
   t.router({
+    /** As tRPC has it, without Raincheck. */
+    plain: t.procedure.mutation(() => "done"),
     noop: raincheck.deferrable(t.procedure).mutation(() => "done"),
     calls: raincheck.calls(t.procedure),
   }),
