@@ -85,7 +85,7 @@ test("a table that is locked is waited for, and no batch is taken apart for it",
   const answers = Promise.all(Array.from({ length: 50 }, (_, n) => engine.accept(newCall({ idempotencyKey: `key ${n}` }))));
   const waiting = () => sql<{ waitedMs: number }[]>`
     select extract(epoch from now() - query_start)::float8 * 1000 as "waitedMs" from pg_stat_activity
-    where wait_event_type = 'Lock' and query like ${`%insert into "${schema}".call%`}`;
+    where wait_event_type = 'Lock' and query like ${`%json_to_recordset%"${schema}".call%`}`;
   // Longer than a held key is waited for.
   await expect.poll(async () => (await waiting())[0]?.waitedMs ?? 0, { timeout: 15_000 }).toBeGreaterThan(600);
   released.resolve();

@@ -81,8 +81,9 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
   const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
   const inserting = insertCalls(ledger, transaction, rows);
-  // Nothing is known that would be in the way of these: their deliveries go in the same message. One whose call is not there is dropped when it is taken.
-  const isSure = transaction.id === null && rows.every(({ call, keyHash }) => keyHash === null && call.startedBy === null);
+  // Their deliveries go in the same message, unless an attempt starts them, which may have lost its call. Few keys have a call already; a
+  // delivery whose call is not there is dropped when it is taken.
+  const isSure = transaction.id === null && rows.every(({ call }) => call.startedBy === null);
   const send = (sent: readonly CallRow[]) => deliver(ledger, transaction, sent);
   const [{ created, refused }] = await Promise.all([inserting, isSure ? send(given) : null]);
   const fresh = given.filter(({ call }) => created.has(call.id));

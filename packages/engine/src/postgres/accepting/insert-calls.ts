@@ -24,6 +24,8 @@ export interface Inserted {
  *
  * The rows are one JSON text, because every library's transaction sends that alike. Beside one array a column, for 256 calls of 300
  * bytes, the statement takes 4.3 ms instead of 3.5, and this process 1.3 ms of CPU instead of 3.1; one call alone is no slower.
+ *
+ * Each starter is looked up by its id: `offset 0` keeps Postgres from reading all that run, when it believes that they are few.
  */
 export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTransaction, rows: readonly CallRow[]): Promise<Inserted> {
   const { rows: answer } = await executor.execute(
@@ -34,7 +36,6 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
         "delayMs" float8, "startByMs" float8, "deadlineMs" float8, "retentionMs" bigint, "concurrency" int, "parked" boolean,
         "starterId" uuid, "starterAttempt" int, "detached" boolean, "replyQueues" text[]
       )
-      -- Each by its id: \`offset 0\` keeps Postgres from reading all that run, when it believes that they are few.
       left join lateral (
         select id, deadline from "${schema}".call
         where call.id = item."starterId" and call.attempt = item."starterAttempt" and call.state = 'running' offset 0
