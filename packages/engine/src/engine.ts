@@ -21,6 +21,7 @@ import type { Heartbeat } from "./heartbeat.ts";
 import type { Acceptance, NewCall } from "./new-call.ts";
 import type { Payload } from "./payload.ts";
 import type { Repeat, Repetition } from "./repetition.ts";
+import type { WakeHint } from "./wake-hint.ts";
 import type { Yields } from "./yields.ts";
 
 /**
@@ -141,8 +142,10 @@ export interface Engine<TTransaction = unknown, TCallerTransaction = TTransactio
   /**
    * Calls back whenever the call may have changed, until unsubscribed. To miss nothing: subscribe first, then read, then
    * read again at each wake. Holds no connection and no query of its own.
+   *
+   * @param wake is told whether the call goes on, where that is known: who waits for its end alone need not read then.
    */
-  subscribe(id: CallId, wake: () => void): () => void;
+  subscribe(id: CallId, wake: (hint: WakeHint) => void): () => void;
 
   /** Calls back whenever one of the queues may have runnable calls, until unsubscribed. */
   onRunnable(queues: readonly string[], wake: () => void): () => void;

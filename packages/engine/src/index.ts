@@ -8,6 +8,7 @@ export { type Cancellation, parentCancelled } from "./cancellation.ts";
 export type { Payload } from "./payload.ts";
 export { type ReplyPlace, type StoredReply, concurrencyOfReplies, isOfReplies, parseReply, parseReplyPath, replyPlace } from "./reply.ts";
 export type { Repeat, RepeatKind, Repetition } from "./repetition.ts";
+export type { WakeHint } from "./wake-hint.ts";
 export type { Yields } from "./yields.ts";
 export {
   EngineFull,

@@ -21,14 +21,16 @@ const restMs = 50;
 /**
  * The call when it has ended, or as it is when the time is up; `null` when it is not the reader's, or unknown.
  *
- * Subscribes first, then reads, then reads again at each wake: a change between two steps is never missed.
+ * Subscribes first, then reads, then reads again at each wake that may be of its end: a change between two steps is never missed.
  */
 export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutMs, signal }: AwaitOptions): Promise<CallRecord | null> {
   signal?.throwIfAborted();
   let changed = false;
   let timedOut = false;
   let wake = (): void => {};
-  const unsubscribe = calls.subscribe(id, () => {
+  const unsubscribe = calls.subscribe(id, (hint) => {
+    // It has begun, or told something: that needs no read.
+    if (hint === "open") return;
     changed = true;
     wake();
   });

@@ -35,6 +35,13 @@ export function boundRouter(router: AnyTRPCRouter): BoundRouter {
     return procedure === null || mark === null ? null : { procedure, mark };
   };
 
+  const paths = new WeakMap<AnyTRPCProcedure, string>();
+  const loadedPath = (procedure: AnyTRPCProcedure): string | null => {
+    const path = paths.get(procedure) ?? loadedPathOf(router, procedure);
+    if (path !== null) paths.set(procedure, path);
+    return path;
+  };
+
   return {
     router,
     codecs: routerCodecs(transformerOfRouter(router)),
@@ -52,10 +59,10 @@ export function boundRouter(router: AnyTRPCRouter): BoundRouter {
       });
     },
     async pathOf(procedure) {
-      const path = loadedPathOf(router, procedure);
+      const path = loadedPath(procedure);
       if (path !== null) return path;
       await loadLazyRouters(router);
-      return loadedPathOf(router, procedure);
+      return loadedPath(procedure);
     },
   };
 }

@@ -1,7 +1,7 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 
 import { type RepeatKind, replyPlace } from "@raincheck/engine";
-import { type CallId, InvalidOption, type PolicyOptions, callIdFrom, queueName, refuseUnknownOptions } from "@raincheck/protocol";
+import { type CallId, InvalidOption, type PolicyOptions, queueName, refuseUnknownOptions } from "@raincheck/protocol";
 import type { AnyTRPCRouter } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
@@ -63,7 +63,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
     capture: (context: TContext) => (options.capture === undefined ? null : options.capture(context)),
     restore: (captured: TCaptured, call) => (options.restore === undefined ? {} : options.restore(captured, call)),
     log: guardedLog(options.log ?? logToConsole),
-    newCallId: () => callIdFrom(randomBytes(16)),
+    newCallId: randomUUID,
     newErrorId: randomUUID,
     now: Date.now,
     bound() {

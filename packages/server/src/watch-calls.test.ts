@@ -134,7 +134,7 @@ describe("one call", () => {
     const { start, watch, runtime } = app({
       ...inner.engine,
       subscribe(id, given) {
-        wake = given;
+        wake = () => given("unknown");
         return inner.engine.subscribe(id, given);
       },
       async events(id, after, reader) {

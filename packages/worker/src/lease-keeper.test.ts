@@ -250,7 +250,7 @@ describe("wakes", () => {
       procedures: { held },
       wrap: (engine) => ({
         ...engine,
-        subscribe: (id, wake) => (wakes.push(wake), engine.subscribe(id, wake)),
+        subscribe: (id, wake) => (wakes.push(() => wake("unknown")), engine.subscribe(id, wake)),
         async extend(attempts, leaseMs) {
           asked += 1;
           mostInFlight = Math.max(mostInFlight, ++inFlight);

@@ -52,7 +52,7 @@ export class WorkerUnderTest implements AsyncDisposable {
   async when(id: string, condition: (record: CallRecord) => boolean): Promise<CallRecord> {
     for (;;) {
       const { promise: woken, resolve: wake } = Promise.withResolvers<void>();
-      const unsubscribe = this.engine.subscribe(id, wake);
+      const unsubscribe = this.engine.subscribe(id, () => wake());
       try {
         const record = await this.engine.read(id, { principal: null });
         if (record !== null && condition(record)) return record;

@@ -63,7 +63,7 @@ test.each([
   async function until(id: string, state: string) {
     for (;;) {
       const woken = Promise.withResolvers<void>();
-      const unsubscribe = engine.subscribe(id, woken.resolve);
+      const unsubscribe = engine.subscribe(id, () => woken.resolve());
       const record = await engine.read(id, { principal: null });
       if (record?.state === state) {
         unsubscribe();

@@ -1,3 +1,4 @@
+import { isTerminal } from "@raincheck/protocol";
 import { expect } from "vitest";
 import type { StoredEvent } from "../call-record.ts";
 import type { Engine } from "../engine.ts";
@@ -66,6 +67,40 @@ export const wakeTheme = defineTheme("wake", {
       await Promise.all(ending);
     },
     twin: losesWakesOfCalls,
+  },
+
+  "no end is told only as a change after which the call goes on": {
+    async run(trial) {
+      const { engine } = trial;
+      const succeeded = await trial.running();
+      const committed = await trial.running();
+      const cancelled = await trial.accept();
+      const expired = await trial.accept({ deadlineMs: 300 });
+      const ends = [succeeded.id, committed.id, cancelled, expired].map((id) => ({
+        id,
+        wakes: trial.listen((wake) =>
+          engine.subscribe(id, (hint) => {
+            if (hint === "unknown") wake();
+          }),
+        ),
+      }));
+      using _listening = { [Symbol.dispose]: () => ends.forEach(({ wakes }) => wakes[Symbol.dispose]()) };
+      const ending = ends.map(async ({ id, wakes }) => {
+        for (;;) {
+          const seen = wakes.count;
+          if (isTerminal((await trial.read(id)).state)) return;
+          await wakes.beyond(seen, "the end");
+        }
+      });
+      await engine.report(succeeded, "1");
+      await engine.settle(succeeded, { type: "succeeded", output: "1" });
+      await engine.commit(committed, async () => ({ value: null, output: "1" }));
+      await engine.cancel(cancelled, trial.owner, null);
+      await Promise.all(ending);
+    },
+    twin: engineThat("says of every change that the call goes on", (engine) => ({
+      subscribe: (id, wake) => engine.subscribe(id, () => wake("open")),
+    })),
   },
 
   "who has unsubscribed hears no more, and the others do": {

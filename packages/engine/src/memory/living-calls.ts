@@ -57,7 +57,7 @@ export class LivingCalls {
     const call = new MemoryCall(given, { ...origin, number: ++this.#added, now });
     this.#count.queued += 1;
     this.ledger.add(call);
-    this.wakes.changed(given.id);
+    this.wakes.changed(given.id, "open");
     this.#place(call, now);
     return call;
   }
@@ -67,7 +67,7 @@ export class LivingCalls {
     const before = call.folded;
     const result = step(call);
     const after = call.folded;
-    if (after !== before) this.wakes.changed(call.given.id);
+    if (after !== before) this.wakes.changed(call.given.id, isTerminal(after.state) ? "unknown" : "open");
     this.#countState(before.state, -1);
     this.#countState(after.state, 1);
     this.#place(call, now);

@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import type { WakeHint } from "../wake-hint.ts";
 import { Wakes } from "./wakes.ts";
 
 /** Behind every microtask that is queued by now, and those that they queue. */
@@ -60,4 +61,25 @@ test("a change made by a subscriber calls again", async () => {
   wakes.changed("a");
   await wakesAreThrough();
   expect(calls).toBe(3);
+});
+
+test("of several changes that are told at once, all must leave the call open for that to be said", async () => {
+  const wakes = new Wakes();
+  const wake = vi.fn<(hint: WakeHint) => void>();
+  wakes.subscribe(["a", "b"], wake);
+  wakes.changed("a", "open");
+  wakes.changed("b", "open");
+  await wakesAreThrough();
+  for (const hints of [
+    ["open", "unknown"],
+    ["unknown", "open"],
+  ] as const) {
+    wakes.changed("a", hints[0]);
+    wakes.changed("a", hints[1]);
+    await wakesAreThrough();
+    wakes.changed("a", hints[0]);
+    wakes.changed("b", hints[1]);
+    await wakesAreThrough();
+  }
+  expect(wake.mock.calls).toEqual([["open"], ["unknown"], ["unknown"], ["unknown"], ["unknown"]]);
 });

@@ -1,10 +1,12 @@
+import type { WakeHint } from "../wake-hint.ts";
+
 /**
  * Subscriptions to named things. However often a thing changes before the current job ends, each of its subscribers is called
  * once, afterwards: never in the middle of the change, and a subscriber that throws keeps no other from its wake.
  */
 export class Wakes {
   readonly #subscribers = new Map<string, Set<Subscription>>();
-  readonly #changed = new Set<string>();
+  readonly #changed = new Map<string, WakeHint>();
   #flushing = false;
 
   /**
@@ -12,7 +14,7 @@ export class Wakes {
    *
    * @returns unsubscribes; no call comes after it.
    */
-  subscribe(names: readonly string[], wake: () => void): () => void {
+  subscribe(names: readonly string[], wake: (hint: WakeHint) => void): () => void {
     const subscription: Subscription = { wake, isOpen: true };
     for (const name of names) {
       const subscribers = this.#subscribers.get(name);
@@ -29,10 +31,10 @@ export class Wakes {
     };
   }
 
-  /** Says that a thing has changed. */
-  changed(name: string): void {
+  /** Says that a thing has changed. Of several changes that are told at once, `open` must hold for all. */
+  changed(name: string, hint: WakeHint = "unknown"): void {
     if (!this.#subscribers.has(name)) return;
-    this.#changed.add(name);
+    this.#changed.set(name, hint === "open" ? (this.#changed.get(name) ?? hint) : hint);
     if (this.#flushing) return;
     this.#flushing = true;
     queueMicrotask(() => this.#flush());
@@ -45,21 +47,22 @@ export class Wakes {
 
   #flush(): void {
     this.#flushing = false;
-    const woken = new Set<Subscription>();
-    for (const name of this.#changed) {
-      for (const subscription of this.#subscribers.get(name) ?? []) woken.add(subscription);
+    const woken = new Map<Subscription, WakeHint>();
+    for (const [name, hint] of this.#changed) {
+      for (const subscription of this.#subscribers.get(name) ?? [])
+        woken.set(subscription, woken.get(subscription) === "unknown" ? "unknown" : hint);
     }
     this.#changed.clear();
-    for (const subscription of woken) {
+    for (const [subscription, hint] of woken) {
       // A microtask each: what one of them throws is reported by the process, and the others are called all the same.
       queueMicrotask(() => {
-        if (subscription.isOpen) subscription.wake();
+        if (subscription.isOpen) subscription.wake(hint);
       });
     }
   }
 }
 
 interface Subscription {
-  readonly wake: () => void;
+  readonly wake: (hint: WakeHint) => void;
   isOpen: boolean;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { faultProxy } from "../../../../tooling/vitest/fault-proxy.ts";
 import { payloads } from "../../src/postgres/waking/wake.ts";
+import type { WakeHint } from "../../src/wake-hint.ts";
 import { newCall } from "../new-call.ts";
 import { claimOne, ledgerFixture, nextWake } from "./ledger-fixture.ts";
 
@@ -72,6 +73,21 @@ describe("wakes", () => {
     await fixture.sql.notify(`${fixture.schema}_wake`, `forger c${id}`);
     await woken;
     expect(await engine.read(id, { principal: "ada" })).toMatchObject({ state: "queued" });
+  });
+
+  test("a call that begins is told to go on, and one of unknown fate by a release that tells nothing of it may have ended", async () => {
+    await using fixture = await ledgerFixture();
+    const [api, worker] = [fixture.engine(slowPoll), fixture.engine(slowPoll)];
+    await Promise.all([api.start(), worker.start()]);
+    const { id } = await api.accept(newCall());
+    await listening(fixture, 2);
+    let hints: WakeHint[] = [];
+    using _following = { [Symbol.dispose]: api.subscribe(id, (hint) => void hints.push(hint)) };
+    await worker.claim(claimOne);
+    await expect.poll(() => hints, patience).toContain("open");
+    hints = [];
+    await fixture.sql.notify(`${fixture.schema}_wake`, `older c${id}`);
+    await expect.poll(() => hints, patience).toEqual(["unknown"]);
   });
 
   test("payloads stay below the 8,000 bytes that Postgres refuses, and carry each word once", () => {

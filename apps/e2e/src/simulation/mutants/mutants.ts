@@ -174,8 +174,8 @@ export const simulatedMutants: readonly SimulatedMutant[] = [
     patches: [
       change(
         living,
-        "if (after !== before) this.wakes.changed(call.given.id);",
-        `if (after !== before && after.state !== "cancelled") this.wakes.changed(call.given.id);`,
+        "if (after !== before) this.wakes.changed(",
+        `if (after !== before && after.state !== "cancelled") this.wakes.changed(`,
       ),
     ],
   },

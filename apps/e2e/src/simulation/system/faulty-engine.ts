@@ -114,7 +114,7 @@ export function overLine(engine: Engine<null>, line: EngineLine): Engine<null> {
     read: (id, reader) => line.carry("read", () => engine.read(id, reader)),
     list: (reader, query) => line.carry("list", () => engine.list(reader, query)),
     events: (id, after, reader) => line.carry("events", () => engine.events(id, after, reader)),
-    subscribe: (id, wake) => engine.subscribe(id, () => line.wake(wake)),
+    subscribe: (id, wake) => engine.subscribe(id, (hint) => line.wake(() => wake(hint))),
     onRunnable: (queues, wake) => engine.onRunnable(queues, () => line.wake(wake)),
   };
 }

@@ -21,7 +21,8 @@ export async function claim(ledger: Ledger, request: ClaimRequest): Promise<read
   const { claimed, left, aside, unseen, unfinished } = await whileAvailable("claim", () =>
     inTransaction(ledger.control, (transaction) => claimIn(ledger, transaction, request)),
   );
-  if (claimed.length > 0) ledger.wakes.changed(claimed.map(({ id }) => id));
+  const begun = claimed.map(({ id }) => id);
+  if (claimed.length > 0) ledger.wakes.changed(begun, "open");
   noteAside(ledger, aside);
   void ledger.gate.open(unseen);
   void cancelLeft(ledger, left);

@@ -23,7 +23,7 @@ interface YieldedRow extends AttemptRef {
  */
 export async function appendBatch(ledger: Ledger, appendings: readonly Appending[]): Promise<SettleResult[]> {
   const appended = byFence(await whileAvailable("append", () => appendRows(ledger, appendings)));
-  ledger.wakes.changed([...new Set(Array.from(appended.values(), ({ id }) => id))]);
+  ledger.wakes.changed([...new Set(Array.from(appended.values(), ({ id }) => id))], "open");
   const isDone = ({ attempt, yields }: Appending, found: ReadonlyMap<string, YieldedRow>): boolean =>
     (found.get(fenceOf(attempt))?.yielded ?? -1) >= yields.after + yields.values.length;
   const rest = appendings.filter((one) => !isDone(one, appended));

@@ -17,7 +17,8 @@ export interface Report {
  */
 export async function reportBatch(ledger: Ledger, reports: readonly Report[]): Promise<SettleResult[]> {
   const written = new Set((await whileAvailable("report", () => reportRows(ledger, reports))).map(fenceOf));
-  ledger.wakes.changed([...new Set(reports.filter(({ attempt }) => written.has(fenceOf(attempt))).map(({ attempt }) => attempt.id))]);
+  const told = reports.filter(({ attempt }) => written.has(fenceOf(attempt)));
+  ledger.wakes.changed([...new Set(told.map(({ attempt }) => attempt.id))], "open");
   const refused = reports.filter(({ attempt }) => !written.has(fenceOf(attempt))).map(({ attempt }) => attempt);
   const running = new Set(refused.length === 0 ? [] : (await whileAvailable("report", () => stillRunning(ledger, refused))).map(fenceOf));
   return reports.map(({ attempt }) => (written.has(fenceOf(attempt)) || running.has(fenceOf(attempt)) ? "settled" : "stale"));

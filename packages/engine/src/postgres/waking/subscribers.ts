@@ -1,12 +1,17 @@
+import type { WakeHint } from "../../wake-hint.ts";
+
+/** Is called when something has changed. */
+export type Wake = (hint: WakeHint) => void;
+
 /** Who wants to be woken for which key. A callback that throws harms no other. */
 export class Subscribers {
-  readonly #byKey = new Map<string, Set<() => void>>();
+  readonly #byKey = new Map<string, Set<Wake>>();
 
   /** Adds a callback; the returned function removes it. The same function may be added any number of times. */
-  add(key: string, wake: () => void): () => void {
+  add(key: string, wake: Wake): () => void {
     // A function of its own for each subscription, so that two of one callback are two.
-    const own = () => wake();
-    const set = this.#byKey.get(key) ?? new Set();
+    const own: Wake = (hint) => wake(hint);
+    const set = this.#byKey.get(key) ?? new Set<Wake>();
     set.add(own);
     this.#byKey.set(key, set);
     return () => {
@@ -15,10 +20,10 @@ export class Subscribers {
     };
   }
 
-  wake(key: string): void {
+  wake(key: string, hint: WakeHint = "unknown"): void {
     for (const wake of this.#byKey.get(key) ?? []) {
       try {
-        wake();
+        wake(hint);
       } catch (error) {
         queueMicrotask(() => {
           throw error;

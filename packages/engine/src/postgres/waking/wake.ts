@@ -1,7 +1,7 @@
 /**
  * Wakes: hints that something changed, in this process at once and in the others by NOTIFY.
  *
- * - A wake carries ids, never data. Whoever is woken reads.
+ * - A wake carries ids, never data, and of a call whether it goes on. Whoever is woken reads.
  * - NOTIFY takes an instance-wide lock in the commit that carries it, so wakes are sent after the commit, by themselves, as
  *   many in one statement as have gathered (group commit).
  * - A process listens on one connection. While it does not (at first, after a break, with `listen: false`), the poll finds
@@ -12,6 +12,7 @@ import { randomUUID } from "node:crypto";
 import type { CallId } from "@raincheck/protocol";
 import type { PathAside } from "../aside/aside-paths.ts";
 import { groupCommit } from "../../group-commit.ts";
+import type { WakeHint } from "../../wake-hint.ts";
 import { type Delays, delays } from "./delays.ts";
 import { type Listener, startListener } from "./listen.ts";
 import { type Poll, startPoll } from "./poll.ts";
@@ -20,8 +21,8 @@ import type { Subscribers } from "./subscribers.ts";
 
 /** See the file's head. */
 export interface Wakes {
-  /** These calls changed. */
-  changed(ids: readonly CallId[]): void;
+  /** These calls changed; with `open` all of them go on. */
+  changed(ids: readonly CallId[], hint?: WakeHint): void;
   /** A queue has, or will after a delay have, runnable calls. */
   runnable(queue: string, delayMs: number): void;
   /** A queue has runnable calls that the other processes find by themselves. */
@@ -61,6 +62,9 @@ export interface WakesOptions {
   readonly pollMs: number;
   readonly onError: (error: unknown) => void;
 }
+
+/** What a word about a call begins with. A process of a release that knew no hints takes every letter for `unknown`, and sends `c`. */
+const letters = { unknown: "c", open: "o" } as const satisfies Record<WakeHint, string>;
 
 /** Postgres refuses a payload of 8,000 bytes and rolls its transaction back. */
 const maxPayloadBytes = 7_900;
@@ -102,7 +106,8 @@ export function openWakes(options: WakesOptions): Wakes {
     for (const word of words) {
       const name = word.slice(1);
       if (word.startsWith("a")) receiveAside(name);
-      else (word.startsWith("q") ? queues : calls).wake(name);
+      else if (word.startsWith("q")) queues.wake(name);
+      else calls.wake(name, word.startsWith(letters.open) ? "open" : "unknown");
     }
   }
 
@@ -119,9 +124,9 @@ export function openWakes(options: WakesOptions): Wakes {
   }
 
   return {
-    changed(ids) {
-      for (const id of ids) calls.wake(id);
-      tell(ids.map((id) => `c${id}`));
+    changed(ids, hint = "unknown") {
+      for (const id of ids) calls.wake(id, hint);
+      tell(ids.map((id) => `${letters[hint]}${id}`));
     },
     runnable(queue, delayMs) {
       if (delayMs > 0) later.add(queue, delayMs);
