@@ -1,7 +1,7 @@
 import type { EventPage } from "@raincheck/engine";
 import { type WatchMessage, type WatchRequest, limits } from "@raincheck/protocol";
 import { isTrackedEnvelope } from "@trpc/server";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 
 import { claimNext, runNext } from "../test/support/attempt-driver.ts";
@@ -233,63 +233,6 @@ describe("many calls", () => {
     expect(engine.subscribed()).toBe(1);
     await both.return();
     expect(engine.subscribed()).toBe(0);
-  });
-});
-
-describe("of many calls behind whose cursors perhaps nothing has happened", () => {
-  const count = 60;
-
-  /** Watches so many with a cursor, and one without; the first read is held until the test lets go of it. */
-  async function reconnect() {
-    const inner = testRaincheck();
-    const reading = held();
-    const goOn = held();
-    const reads: string[] = [];
-    const harness = app({
-      ...inner.engine,
-      async events(id, after, reader) {
-        reads.push(id);
-        reading.resolve();
-        await goOn.promise;
-        return await inner.engine.events(id, after, reader);
-      },
-    });
-    const ids: string[] = [];
-    for (let input = 0; input <= count; input++) ids.push(await harness.start(input));
-    const known = ids.slice(0, count);
-    const fresh = ids[count]!;
-    const watch = await harness.watch({ calls: [...known.map((id) => ({ id, after: 1 })), { id: fresh }] });
-    return { ...harness, watch, reads, reading, goOn, known, fresh };
-  }
-
-  test("those that are new, and those that were woken, are read before the others, and each once", async () => {
-    const { engine, watch, reads, reading, goOn, known, fresh } = await reconnect();
-    const first = watch.next();
-    await reading.promise;
-    expect(reads).toContain(fresh);
-    expect(reads.length).toBeLessThan(count / 2);
-    const woken = known[count - 1]!;
-    await engine.cancel(woken, { principal: "ann" }, "enough");
-    goOn.resolve();
-    expect(await first).toMatchObject({ message: { id: fresh, event: { seq: 1 } } });
-    expect(await watch.next()).toMatchObject({ message: { id: woken, event: { type: "cancelled" } } });
-    expect(reads.length).toBeLessThan(count);
-    const last = watch.next();
-    await engine.cancel(fresh, { principal: "ann" }, "enough");
-    expect(await last).toMatchObject({ message: { id: fresh, event: { type: "cancelled" } } });
-    await vi.waitFor(() => expect(new Set(reads).size).toBe(count + 1), { timeout: 15_000 });
-    expect(reads.filter((id) => known.includes(id))).toHaveLength(count);
-    await watch.return();
-  });
-
-  test("those of which something had happened before are told of, in their turn", async () => {
-    const { engine, watch, goOn, known, fresh } = await reconnect();
-    goOn.resolve();
-    for (const id of known.slice(0, count - 1)) await engine.cancel(id, { principal: "ann" }, "enough");
-    const told = new Set<string>();
-    while (told.size < count) told.add((await watch.next())!.message.id);
-    expect(told).toEqual(new Set([...known.slice(0, count - 1), fresh]));
-    await watch.return();
   });
 });
 

@@ -48,6 +48,7 @@ const brokenRuns: Readonly<Record<string, readonly [string, Evidence]>> = {
   "a stranger was shown a call": ["I9", withHistory(sound, [{ kind: "spied", id: "call-1", code: null }])],
   "one key named two calls": ["I10", withHistory(withSecondCall(), [{ kind: "accepted", key: "key-1", id: "call-2" }])],
   "a call had more attempts than its policy allows": ["I11", withCall(sound, { failures: 6 })],
+  "a call was lost more often than is allowed": ["I11", withCall(sound, { crashes: 4 })],
   "a call is open": ["L1", withEvents(withCall(sound, { state: "running", seq: 4, output: null }), (events) => events.slice(0, 4))],
   "a follower heard of the end too late": [
     "L2",

@@ -111,6 +111,10 @@ describe("the checker of a chaos run", () => {
     const lost = { ...sound, replies: [], events, calls: [...sound.calls, { ...dead, crashes: 3, failures: 0 }] };
     expect(invariantsBroken(lost)).toEqual(["L3"]);
     expect(invariantsBroken({ ...lost, calls: [...sound.calls, { ...dead, crashes: 2 }] })).toContain("I12");
+    // Of a message to a webhook many more may die.
+    expect(invariantsBroken({ ...lost, calls: [...sound.calls, { ...dead, crashes: 4 }] })).toContain("I11");
+    const message = { ...dead, path: "~webhook/receiver/effect", crashes: 4 };
+    expect(invariantsBroken({ ...lost, replies: sound.replies, calls: [...sound.calls, message] })).not.toContain("I11");
   });
 
   test.each(Object.entries(brokenRuns))("finds that %s", (_, [invariant, evidence]) => {

@@ -14,6 +14,9 @@ const attemptsByPolicy: Readonly<Record<string, number>> = { effect: 5, limited:
 /** The same of what takes a reply, or posts it. */
 const attemptsAtReplies = 60;
 
+/** How often a message to a webhook may be lost, which can do nothing about it; everything else as often as `limits` says. */
+const crashesOfMessages = 100;
+
 /** Procedures whose writes belong to their output. */
 const transactional = new Set(["effect", "limited", "stream"]);
 
@@ -173,7 +176,9 @@ const checks: Readonly<Record<string, Check>> = {
       const budget = tells === null ? (attemptsByPolicy[path] ?? 0) : attemptsAtReplies;
       if (attempt > budget + crashes + free || failures > budget)
         return [{ subject: id, message: `has had ${attempt} attempts: ${failures} failed, ${crashes} lost, ${free} handed back` }];
-      return crashes > limits.crashes ? [{ subject: id, message: `was lost ${crashes} times` }] : [];
+      return crashes > (path.startsWith("~webhook/") ? crashesOfMessages : limits.crashes)
+        ? [{ subject: id, message: `was lost ${crashes} times` }]
+        : [];
     });
   },
 
