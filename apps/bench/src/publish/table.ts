@@ -1,0 +1,49 @@
+import type { BenchmarkReport, PeerResult } from "../report.ts";
+import { presentations } from "./presentations.ts";
+import { figureName, metricName, paramsName, peerName, ratioName } from "./words.ts";
+
+/** The figures of a benchmark as a Markdown table, and its ratios below it. */
+export function tableOf(report: BenchmarkReport): string {
+  const { cores, memoryGiB, node, postgres } = report.machine;
+  const { table = {} } = presentations[report.benchmark]!;
+  const shown = report.results.filter(table.only ?? (() => true));
+  const metrics = table.metrics ?? [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
+  const rows = shown.map((result) => [
+    paramsName(result.params),
+    peerName(result.peer),
+    ...metrics.map((metric) => {
+      const figure = result.metrics[metric];
+      return figure === undefined || figure.median === null ? "" : figureName(figure);
+    }),
+  ]);
+  return [
+    `${report.rounds} ${report.rounds === 1 ? "round" : "rounds"}; ${cores} cores, ${memoryGiB} GiB, Node ${node.replace("v", "")}, Postgres ${postgres}; median (least to greatest).`,
+    markdownTable(["", "", ...metrics.map(metricName)], rows),
+    ...ratioTable(report),
+  ].join("\n\n");
+}
+
+function ratioTable(report: BenchmarkReport): string[] {
+  if (report.ratios.length === 0) return [];
+  const { table = {} } = presentations[report.benchmark]!;
+  const isShown = (metric: string): boolean => table.metrics?.includes(metric) ?? true;
+  const ratios = report.ratios.filter(({ metric }) => isShown(metric));
+  const metrics = [...new Set(ratios.map(({ metric }) => metric))];
+  const keyOf = ({ params, to }: Pick<PeerResult, "params"> & { to: string }): string => JSON.stringify([params, to]);
+  const rows = [...Map.groupBy(ratios, keyOf).values()].map((group) => [
+    paramsName(group[0]!.params),
+    peerName(group[0]!.to),
+    ...metrics.map((metric) => {
+      const ratio = group.find((one) => one.metric === metric);
+      return ratio === undefined ? "" : ratioName(ratio);
+    }),
+  ]);
+  return ["Raincheck's figure divided by the other's, round by round:", markdownTable(["", "to", ...metrics.map(metricName)], rows)];
+}
+
+/** Padded as the formatter pads. */
+function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) => Math.max(3, ...[head, ...rows].map((row) => row[column]!.length)));
+  const line = (cells: readonly string[]): string => `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |`;
+  return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line)].join("\n");
+}
