@@ -47,35 +47,27 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
     machine: machine(postgres),
     rounds,
     results: measured.flatMap(({ peer, rounds: all }) =>
-      all[0]!.map(({ params }, index) => ({ peer, params, metrics: figuresOf(all, index, metrics) })),
+      all[0]!.map(({ params }, index) => ({
+        peer,
+        params,
+        metrics: Object.fromEntries(
+          metrics.flatMap((metric) => known(figureOf(all.map((rows) => rows[index]!.figures[metric]))).map((figure) => [metric, figure])),
+        ),
+      })),
     ),
     ratios: others.flatMap((other) =>
       first!.rounds[0]!.flatMap(({ params }, index) =>
-        metrics.map((metric) => ({
-          metric,
-          params,
-          of: first!.peer,
-          to: other.peer,
-          ...ratioOf(first!.rounds, other.rounds, { index, metric }),
-        })),
+        metrics.flatMap((metric) =>
+          known(
+            figureOf(first!.rounds.map((rows, round) => rows[index]!.figures[metric] / other.rounds[round]![index]!.figures[metric])),
+          ).map((ratio) => ({ metric, params, of: first!.peer, to: other.peer, ...ratio })),
+        ),
       ),
     ),
   };
 }
 
-/** The figures of one set of parameters over the rounds. */
-function figuresOf<TMetric extends string>(
-  rounds: readonly (readonly Row<TMetric>[])[],
-  index: number,
-  metrics: readonly TMetric[],
-): Record<string, Figure> {
-  return Object.fromEntries(metrics.map((metric) => [metric, figureOf(rounds.map((rows) => rows[index]!.figures[metric]))]));
-}
-
-function ratioOf<TMetric extends string>(
-  own: readonly (readonly Row<TMetric>[])[],
-  others: readonly (readonly Row<TMetric>[])[],
-  { index, metric }: { readonly index: number; readonly metric: TMetric },
-): Figure {
-  return figureOf(own.map((rows, round) => rows[index]!.figures[metric] / others[round]![index]!.figures[metric]));
+/** Nothing of a figure that could not be had, or of a ratio to nothing. */
+function known(figure: Figure): Figure[] {
+  return [figure.min, figure.max].every(Number.isFinite) ? [figure] : [];
 }

@@ -146,7 +146,7 @@ function ratioTo(report: BenchmarkReport, { peer, params }: PeerResult, metric: 
 
 /** What is called "in flight" elsewhere are producers where nobody waits for a result. */
 function groupParams({ benchmark }: BenchmarkReport, { params }: PeerResult): PeerResult["params"] {
-  if (benchmark === "accept") return { producers: params["inFlight"] ?? 0 };
+  if (benchmark === "accept" && params["inFlight"] !== undefined) return { producers: params["inFlight"] };
   return benchmark === "cuts" ? { subscribers: params["subscribers"] ?? 0 } : params;
 }
 

@@ -13,7 +13,7 @@ export function tableOf(report: BenchmarkReport): string {
     peerName(result.peer),
     ...metrics.map((metric) => {
       const figure = result.metrics[metric];
-      return figure === undefined || figure.median === null ? "" : figureName(figure);
+      return figure === undefined ? "" : figureName(figure);
     }),
   ]);
   return [

@@ -23,6 +23,7 @@ export function peerName(peer: string): string {
 const params: Readonly<Record<string, (value: number | string) => string>> = {
   inFlight: (value) => (value === 1 ? "one at a time" : `${numberOf(value)} in flight`),
   producers: (value) => (value === 1 ? "1 producer" : `${numberOf(value)} producers`),
+  bulk: (value) => `${numberOf(value)} in bulk`,
   workers: (value) => (value === 1 ? "1 worker" : `${numberOf(value)} workers`),
   processes: (value) => (value === 1 ? "1 API and worker process" : `${numberOf(value)} API and worker processes`),
   subscribers: (value) => `${numberOf(value)} subscribers`,
