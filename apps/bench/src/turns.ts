@@ -21,8 +21,9 @@ export interface Turns<TMetric extends string> {
   readonly log: (line: string) => void;
   /** Those of what was measured that are reported; the first is logged. */
   readonly metrics: readonly [TMetric, ...TMetric[]];
-  /** The first is compared with each of the others. */
   readonly contestants: readonly Contestant<TMetric>[];
+  /** Who is compared with whom. Default: the first with each of the others. */
+  readonly pairs?: readonly (readonly [of: string, to: string])[];
   /** The version of the server. */
   readonly postgres: string;
 }
@@ -41,7 +42,9 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
       log(`${benchmark}: round ${round} of ${rounds}, ${peer}: ${shown.join(", ")}`);
     }
   }
-  const [first, ...others] = measured;
+  const roundsOf = (peer: string) => measured.find((one) => one.peer === peer)!.rounds;
+  const [first, ...others] = contestants.map(({ peer }) => peer);
+  const pairs = turns.pairs ?? others.map((other) => [first!, other] as const);
   return {
     benchmark,
     machine: machine(postgres),
@@ -55,13 +58,12 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
         ),
       })),
     ),
-    ratios: others.flatMap((other) =>
-      first!.rounds[0]!.flatMap(({ params }, index) =>
-        metrics.flatMap((metric) =>
-          known(
-            figureOf(first!.rounds.map((rows, round) => rows[index]!.figures[metric] / other.rounds[round]![index]!.figures[metric])),
-          ).map((ratio) => ({ metric, params, of: first!.peer, to: other.peer, ...ratio })),
-        ),
+    ratios: pairs.flatMap(([of, to]) =>
+      roundsOf(of)[0]!.flatMap(({ params }, index) =>
+        metrics.flatMap((metric) => {
+          const ratios = roundsOf(of).map((rows, round) => rows[index]!.figures[metric] / roundsOf(to)[round]![index]!.figures[metric]);
+          return known(figureOf(ratios)).map((ratio) => ({ metric, params, of, to, ...ratio }));
+        }),
       ),
     ),
   };

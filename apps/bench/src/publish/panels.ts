@@ -19,13 +19,12 @@ function barsOf(report: BenchmarkReport, { metric, title, only = () => true }: B
   const values = report.results.filter(only).flatMap((result) => {
     const figure = result.metrics[metric];
     if (figure === undefined) return [];
-    const ratio = ratioTo(report, result, metric);
     return {
       ...figure,
       group: paramsName(groupParams(report, result)),
       peer: peerName(result.peer),
       isOwn: result.peer === "raincheck",
-      label: ratio === undefined ? figureName(figure) : `${numberOf(figure.median)} · Raincheck ${ratioName(ratio)}`,
+      label: labelOf(report, result, metric),
     };
   });
   return {
@@ -139,9 +138,14 @@ function titleOf(text: string) {
   return { text, anchor: "start" as const, frame: "group" as const, fontSize: 12, fontWeight: "normal" as const, offset: 8 };
 }
 
-/** Raincheck's figure to that of a peer. */
-function ratioTo(report: BenchmarkReport, { peer, params }: PeerResult, metric: string): Ratio | undefined {
-  return report.ratios.find((ratio) => ratio.metric === metric && ratio.to === peer && isSame(ratio.params, params));
+/** The figure, and how Raincheck's stands to it, or it to that of another. */
+function labelOf(report: BenchmarkReport, { peer, params, metrics }: PeerResult, metric: string): string {
+  const figure = metrics[metric]!;
+  const isMeant = (ratio: Ratio): boolean => ratio.metric === metric && isSame(ratio.params, params);
+  const ofRaincheck = report.ratios.find((ratio) => isMeant(ratio) && ratio.of === "raincheck" && ratio.to === peer);
+  if (ofRaincheck !== undefined) return `${numberOf(figure.median)} · Raincheck ${ratioName(ofRaincheck)}`;
+  const own = peer === "raincheck" ? undefined : report.ratios.find((ratio) => isMeant(ratio) && ratio.of === peer);
+  return own === undefined ? figureName(figure) : `${numberOf(figure.median)} · ${ratioName(own)} of ${peerName(own.to)}`;
 }
 
 /** What is called "in flight" elsewhere are producers where nobody waits for a result. */

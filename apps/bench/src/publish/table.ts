@@ -1,4 +1,4 @@
-import type { BenchmarkReport, PeerResult } from "../report.ts";
+import type { BenchmarkReport, Ratio } from "../report.ts";
 import { presentations } from "./presentations.ts";
 import { figureName, metricName, paramsName, peerName, ratioName } from "./words.ts";
 
@@ -6,7 +6,8 @@ import { figureName, metricName, paramsName, peerName, ratioName } from "./words
 export function tableOf(report: BenchmarkReport): string {
   const { cores, memoryGiB, node, postgres } = report.machine;
   const { table = {} } = presentations[report.benchmark]!;
-  const shown = report.results.filter(table.only ?? (() => true));
+  const wanted = report.results.filter(table.only ?? (() => true));
+  const shown = [...Map.groupBy(wanted, ({ params }) => paramsName(params)).values()].flat();
   const metrics = table.metrics ?? [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
   const rows = shown.map((result) => [
     paramsName(result.params),
@@ -29,16 +30,18 @@ function ratioTable(report: BenchmarkReport): string[] {
   const isShown = (metric: string): boolean => table.metrics?.includes(metric) ?? true;
   const ratios = report.ratios.filter(({ metric }) => isShown(metric));
   const metrics = [...new Set(ratios.map(({ metric }) => metric))];
-  const keyOf = ({ params, to }: Pick<PeerResult, "params"> & { to: string }): string => JSON.stringify([params, to]);
-  const rows = [...Map.groupBy(ratios, keyOf).values()].map((group) => [
+  const nameOf = ({ of, to }: Ratio): string => `${peerName(of)} / ${peerName(to)}`;
+  const alike = Map.groupBy(ratios, ({ params }) => paramsName(params));
+  const groups = [...alike.values()].flatMap((group) => [...Map.groupBy(group, nameOf).values()]);
+  const rows = groups.map((group) => [
     paramsName(group[0]!.params),
-    peerName(group[0]!.to),
+    nameOf(group[0]!),
     ...metrics.map((metric) => {
       const ratio = group.find((one) => one.metric === metric);
       return ratio === undefined ? "" : ratioName(ratio);
     }),
   ]);
-  return ["Raincheck's figure divided by the other's, round by round:", markdownTable(["", "to", ...metrics.map(metricName)], rows)];
+  return ["The ratios, round by round:", markdownTable(["", "", ...metrics.map(metricName)], rows)];
 }
 
 /** Padded as the formatter pads. */
