@@ -1,6 +1,9 @@
-import type { BenchmarkReport, Ratio } from "../report.ts";
+import type { BenchmarkReport, PeerResult, Ratio } from "../report.ts";
 import { presentations } from "./presentations.ts";
 import { figureName, metricName, paramsName, peerName, ratioName } from "./words.ts";
+
+/** Of more metrics each has a row, and the peers have the columns. */
+const mostColumns = 8;
 
 /** The figures of a benchmark as a Markdown table, and its ratios below it. */
 export function tableOf(report: BenchmarkReport): string {
@@ -9,17 +12,23 @@ export function tableOf(report: BenchmarkReport): string {
   const wanted = report.results.filter(table.only ?? (() => true));
   const shown = [...Map.groupBy(wanted, ({ params }) => paramsName(params)).values()].flat();
   const metrics = table.metrics ?? [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
-  const rows = shown.map((result) => [
-    paramsName(result.params),
-    peerName(result.peer),
-    ...metrics.map((metric) => {
-      const figure = result.metrics[metric];
-      return figure === undefined ? "" : figureName(figure);
-    }),
-  ]);
+  const cell = (result: PeerResult, metric: string): string => {
+    const figure = result.metrics[metric];
+    return figure === undefined ? "" : figureName(figure);
+  };
+  const figures =
+    metrics.length > mostColumns
+      ? markdownTable(
+          ["", ...shown.map(({ peer, params }) => `${peerName(peer)}, ${paramsName(params)}`)],
+          metrics.map((metric) => [metricName(metric), ...shown.map((result) => cell(result, metric))]),
+        )
+      : markdownTable(
+          ["", "", ...metrics.map(metricName)],
+          shown.map((result) => [paramsName(result.params), peerName(result.peer), ...metrics.map((metric) => cell(result, metric))]),
+        );
   return [
     `${report.rounds} ${report.rounds === 1 ? "round" : "rounds"}; ${cores} cores, ${memoryGiB} GiB, Node ${node.replace("v", "")}, Postgres ${postgres}; median (least to greatest).`,
-    markdownTable(["", "", ...metrics.map(metricName)], rows),
+    figures,
     ...ratioTable(report),
   ].join("\n\n");
 }
