@@ -24,8 +24,8 @@ export interface Lines {
 export interface Presentation {
   readonly title: string;
   readonly panels: readonly (Bars | Lines)[];
-  /** What the table has of it; all, if it does not say. */
-  readonly table?: { readonly metrics?: readonly string[]; readonly only?: (result: PeerResult) => boolean };
+  /** The metrics whose ratios the table has; all, if it does not say. */
+  readonly ratiosOf?: readonly string[];
 }
 
 const bars = (metric: string, title: string, only?: Bars["only"]): Bars => ({ kind: "bars", metric, title, ...(only && { only }) });
@@ -111,6 +111,7 @@ export const presentations: Readonly<Record<string, Presentation>> = {
   },
   statements: {
     title: "SQL statements and round trips that a call takes",
+    ratiosOf: ["statementsPerCall", "roundTripsPerCall"],
     panels: [
       bars("statementsPerCall", "statements a call: less is better"),
       bars("roundTripsPerCall", "round trips a call: less is better"),

@@ -8,10 +8,8 @@ const mostColumns = 8;
 /** The figures of a benchmark as a Markdown table, and its ratios below it. */
 export function tableOf(report: BenchmarkReport): string {
   const { cores, memoryGiB, node, postgres } = report.machine;
-  const { table = {} } = presentations[report.benchmark]!;
-  const wanted = report.results.filter(table.only ?? (() => true));
-  const shown = [...Map.groupBy(wanted, ({ params }) => paramsName(params)).values()].flat();
-  const metrics = table.metrics ?? [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
+  const shown = [...Map.groupBy(report.results, ({ params }) => paramsName(params)).values()].flat();
+  const metrics = [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
   const cell = (result: PeerResult, metric: string): string => {
     const figure = result.metrics[metric];
     return figure === undefined ? "" : figureName(figure);
@@ -35,9 +33,8 @@ export function tableOf(report: BenchmarkReport): string {
 
 function ratioTable(report: BenchmarkReport): string[] {
   if (report.ratios.length === 0) return [];
-  const { table = {} } = presentations[report.benchmark]!;
-  const isShown = (metric: string): boolean => table.metrics?.includes(metric) ?? true;
-  const ratios = report.ratios.filter(({ metric }) => isShown(metric));
+  const { ratiosOf } = presentations[report.benchmark]!;
+  const ratios = report.ratios.filter(({ metric }) => ratiosOf?.includes(metric) ?? true);
   const metrics = [...new Set(ratios.map(({ metric }) => metric))];
   const nameOf = ({ of, to }: Ratio): string => `${peerName(of)} / ${peerName(to)}`;
   const alike = Map.groupBy(ratios, ({ params }) => paramsName(params));
