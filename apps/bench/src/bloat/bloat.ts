@@ -6,8 +6,7 @@
 import type { Sql } from "postgres";
 import { addDatabase, openDatabase, serverVersion, withDatabase } from "../database.ts";
 import { prepare } from "../queues/processes.ts";
-import type { Benchmark, BenchmarkReport } from "../report.ts";
-import { figureOf, machine } from "../report.ts";
+import { type Benchmark, type BenchmarkReport, figureOf, machine } from "../report.ts";
 import { type Load, startLoad } from "../scale/load.ts";
 import { serverCpuMs } from "../scale/server-cpu.ts";
 import type { Row } from "../turns.ts";

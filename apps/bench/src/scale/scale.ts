@@ -7,8 +7,7 @@ import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { Sql } from "postgres";
 import { addDatabase, openDatabase, serverVersion, withDatabase } from "../database.ts";
-import type { Benchmark, BenchmarkReport, Params } from "../report.ts";
-import { figureOf } from "../report.ts";
+import { type Benchmark, type BenchmarkReport, type Params, figureOf } from "../report.ts";
 import { type Row, takeTurns } from "../turns.ts";
 import { fillLedger } from "./fill-ledger.ts";
 import { startLoad } from "./load.ts";
@@ -49,18 +48,19 @@ export const scale: Benchmark = async ({ rounds, rows, seconds, log }) => {
   }
   const settings: Setting[] = sizes.map((size) => ({ rows: size, processes: 1 }));
   if (urls.has(ordinaryRows)) settings.push({ rows: ordinaryRows, processes: 2 }, { rows: ordinaryRows, processes: 4 });
+  const all: Row<Metric>[][] = [];
   const measureAll = async (): Promise<Row<Metric>[]> => {
     const measured: Row<Metric>[] = [];
     for (const setting of settings) measured.push(await measureOne(urls.get(setting.rows)!, setting, seconds ?? 10));
+    all.push(measured);
     return measured;
   };
-  const all: Row<Metric>[][] = [];
   const report = await takeTurns<Metric>({
     benchmark: "scale",
     rounds,
     log,
     metrics,
-    contestants: [{ peer: "raincheck", measure: async () => (all[all.length] = await measureAll()) }],
+    contestants: [{ peer: "raincheck", measure: measureAll }],
     postgres: await serverVersion(server),
   });
   return { ...report, ratios: ratios(settings, all) };
