@@ -6,6 +6,10 @@ import type { BenchmarkOptions } from "./report.ts";
 export interface Arguments {
   readonly names: readonly string[];
   readonly json: string | null;
+  /** Whether the figures are shown in `docs/benchmarks`. */
+  readonly docs: boolean;
+  /** Whether nothing is measured, and what was measured last is drawn again. */
+  readonly draw: boolean;
   readonly options: Omit<BenchmarkOptions, "log">;
 }
 
@@ -24,13 +28,18 @@ export function readArguments(args: readonly string[]): Arguments {
       rows: { type: "string", default: "1e6" },
       hold: { type: "string", default: "60" },
       json: { type: "string" },
+      docs: { type: "boolean", default: true },
+      draw: { type: "boolean", default: false },
     },
+    allowNegative: true,
   });
   const unknown = positionals.find((name) => !benchmarks.has(name));
   if (unknown !== undefined) throw new Error(`There is no benchmark "${unknown}"; there are: ${[...benchmarks.keys()].join(", ")}.`);
   return {
     names: positionals.length > 0 ? positionals : [...benchmarks.keys()],
     json: values.json ?? null,
+    docs: values.docs,
+    draw: values.draw,
     options: {
       rounds: wholeNumber("rounds", values.rounds, [1, 100]),
       seconds: values.seconds === undefined ? null : wholeNumber("seconds", values.seconds, [1, 600]),

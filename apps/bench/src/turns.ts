@@ -21,8 +21,9 @@ export interface Turns<TMetric extends string> {
   readonly log: (line: string) => void;
   /** Those of what was measured that are reported; the first is logged. */
   readonly metrics: readonly [TMetric, ...TMetric[]];
-  /** The first is compared with each of the others. */
   readonly contestants: readonly Contestant<TMetric>[];
+  /** Who is compared with whom. Default: the first with each of the others. */
+  readonly pairs?: readonly (readonly [of: string, to: string])[];
   /** The version of the server. */
   readonly postgres: string;
 }
@@ -41,41 +42,34 @@ export async function takeTurns<TMetric extends string>(turns: Turns<TMetric>): 
       log(`${benchmark}: round ${round} of ${rounds}, ${peer}: ${shown.join(", ")}`);
     }
   }
-  const [first, ...others] = measured;
+  const roundsOf = (peer: string) => measured.find((one) => one.peer === peer)!.rounds;
+  const [first, ...others] = contestants.map(({ peer }) => peer);
+  const pairs = turns.pairs ?? others.map((other) => [first!, other] as const);
   return {
     benchmark,
     machine: machine(postgres),
     rounds,
     results: measured.flatMap(({ peer, rounds: all }) =>
-      all[0]!.map(({ params }, index) => ({ peer, params, metrics: figuresOf(all, index, metrics) })),
+      all[0]!.map(({ params }, index) => ({
+        peer,
+        params,
+        metrics: Object.fromEntries(
+          metrics.flatMap((metric) => known(figureOf(all.map((rows) => rows[index]!.figures[metric]))).map((figure) => [metric, figure])),
+        ),
+      })),
     ),
-    ratios: others.flatMap((other) =>
-      first!.rounds[0]!.flatMap(({ params }, index) =>
-        metrics.map((metric) => ({
-          metric,
-          params,
-          of: first!.peer,
-          to: other.peer,
-          ...ratioOf(first!.rounds, other.rounds, { index, metric }),
-        })),
+    ratios: pairs.flatMap(([of, to]) =>
+      roundsOf(of)[0]!.flatMap(({ params }, index) =>
+        metrics.flatMap((metric) => {
+          const ratios = roundsOf(of).map((rows, round) => rows[index]!.figures[metric] / roundsOf(to)[round]![index]!.figures[metric]);
+          return known(figureOf(ratios)).map((ratio) => ({ metric, params, of, to, ...ratio }));
+        }),
       ),
     ),
   };
 }
 
-/** The figures of one set of parameters over the rounds. */
-function figuresOf<TMetric extends string>(
-  rounds: readonly (readonly Row<TMetric>[])[],
-  index: number,
-  metrics: readonly TMetric[],
-): Record<string, Figure> {
-  return Object.fromEntries(metrics.map((metric) => [metric, figureOf(rounds.map((rows) => rows[index]!.figures[metric]))]));
-}
-
-function ratioOf<TMetric extends string>(
-  own: readonly (readonly Row<TMetric>[])[],
-  others: readonly (readonly Row<TMetric>[])[],
-  { index, metric }: { readonly index: number; readonly metric: TMetric },
-): Figure {
-  return figureOf(own.map((rows, round) => rows[index]!.figures[metric] / others[round]![index]!.figures[metric]));
+/** Nothing of a figure that could not be had, or of a ratio to nothing. */
+function known(figure: Figure): Figure[] {
+  return [figure.min, figure.max].every(Number.isFinite) ? [figure] : [];
 }

@@ -6,15 +6,18 @@
 import type { Sql } from "postgres";
 import { addDatabase, openDatabase, serverVersion, withDatabase } from "../database.ts";
 import { prepare } from "../queues/processes.ts";
-import type { Benchmark, BenchmarkReport } from "../report.ts";
-import { figureOf, machine } from "../report.ts";
+import { type Benchmark, type BenchmarkReport, figureOf, machine } from "../report.ts";
 import { type Load, startLoad } from "../scale/load.ts";
+import { serverCpuMs } from "../scale/server-cpu.ts";
 import type { Row } from "../turns.ts";
 
 const inFlight = 64;
-const sliceSeconds = 5;
 
-const metrics = ["callsPerSecond", "p99Ms", "ledgerBytesPerCall", "deliveryBytes", "deadLedgerRows", "deadDeliveryRows"] as const;
+/** Autovacuum looks once a minute, so what it mends afterwards takes longer than that. */
+const slices = { before: 2, after: 9 };
+
+const sizeMetrics = ["ledgerBytesPerCall", "deliveryBytes", "deadLedgerRows", "deadDeliveryRows"] as const;
+const metrics = ["callsPerSecond", "p99Ms", "databaseCpuMicrosPerCall", ...sizeMetrics] as const;
 
 type Metric = (typeof metrics)[number];
 type Phase = "before" | "open" | "after";
@@ -23,13 +26,13 @@ type Phase = "before" | "open" | "after";
 export const bloat: Benchmark = async ({ rounds, seconds, holdSeconds, log }) => {
   await using opened = new AsyncDisposableStack();
   const server = await openDatabase(opened);
-  const aroundSeconds = (seconds ?? 5) * 4;
+  const sliceSeconds = seconds ?? 10;
   const all: Row<Metric>[][] = [];
   for (let round = 1; round <= rounds; round++) {
     await using inRound = new AsyncDisposableStack();
     const url = await addDatabase(inRound, server, `bloat_${round}`);
     await prepare(inRound, { name: "raincheck", url, inFlight, work: "calls" });
-    const rows = await measureRound(url, { before: aroundSeconds, open: holdSeconds, after: aroundSeconds });
+    const rows = await measureRound(url, { sliceSeconds, slices: { ...slices, open: Math.ceil(holdSeconds / sliceSeconds) } });
     all.push(rows);
     const [before, open, after] = (["before", "open", "after"] as const).map((phase) =>
       Math.round(rows.findLast(({ params }) => params["phase"] === phase)!.figures.callsPerSecond),
@@ -49,20 +52,20 @@ export const bloat: Benchmark = async ({ rounds, seconds, holdSeconds, log }) =>
   };
 };
 
-async function measureRound(url: string, phases: Readonly<Record<Phase, number>>): Promise<Row<Metric>[]> {
+interface Course {
+  readonly sliceSeconds: number;
+  readonly slices: Readonly<Record<Phase, number>>;
+}
+
+async function measureRound(url: string, { sliceSeconds, slices: counts }: Course): Promise<Row<Metric>[]> {
   await using opened = new AsyncDisposableStack();
   const load = await startLoad(opened, { url, processes: 1, inFlight });
   await load.measure({ warmUpMs: 3_000, ms: 0 });
-  const begun = performance.now();
   const rows: Row<Metric>[] = [];
   const measurePhase = async (phase: Phase): Promise<void> => {
-    const slices = Math.ceil(phases[phase] / sliceSeconds);
-    for (let slice = 0; slice < slices; slice++) {
-      const figures = await measureSlice(url, load);
-      rows.push({
-        params: { phase, second: Math.round((performance.now() - begun) / 1_000 / sliceSeconds) * sliceSeconds, inFlight },
-        figures,
-      });
+    for (let slice = 0; slice < counts[phase]; slice++) {
+      const figures = await measureSlice(url, load, sliceSeconds);
+      rows.push({ params: { phase, second: (rows.length + 1) * sliceSeconds, inFlight }, figures });
     }
   };
   await measurePhase("before");
@@ -75,12 +78,17 @@ async function measureRound(url: string, phases: Readonly<Record<Phase, number>>
   return rows;
 }
 
-async function measureSlice(url: string, load: Load): Promise<Record<Metric, number>> {
-  const { callsPerSecond, p99Ms } = await load.measure({ warmUpMs: 0, ms: sliceSeconds * 1_000 });
-  return { callsPerSecond, p99Ms, ...(await withDatabase(url, sizes)) };
+async function measureSlice(url: string, load: Load, sliceSeconds: number): Promise<Record<Metric, number>> {
+  return await withDatabase(url, async (sql) => {
+    const [session] = await sql<{ pid: number }[]>`select pg_backend_pid() as pid`;
+    const before = await serverCpuMs(session!.pid);
+    const { calls, callsPerSecond, p99Ms } = await load.measure({ warmUpMs: 0, ms: sliceSeconds * 1_000 });
+    const databaseCpuMicrosPerCall = (((await serverCpuMs(session!.pid)) - before) * 1_000) / calls;
+    return { callsPerSecond, p99Ms, databaseCpuMicrosPerCall, ...(await sizes(sql)) };
+  });
 }
 
-async function sizes(sql: Sql): Promise<Omit<Record<Metric, number>, "callsPerSecond" | "p99Ms">> {
+async function sizes(sql: Sql): Promise<Record<(typeof sizeMetrics)[number], number>> {
   const tables = await sql<{ schema: string; bytes: number; dead: number }[]>`
     select schemaname as schema, sum(pg_total_relation_size(relid))::float8 as bytes, sum(n_dead_tup)::float8 as dead
     from pg_stat_user_tables where schemaname in ('raincheck', 'raincheck_pgboss') group by 1`;

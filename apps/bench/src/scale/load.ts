@@ -13,7 +13,10 @@ export interface LoadOptions {
 /** Callers and workers that run. */
 export interface Load {
   /** Keeps the calls in flight for a while; see `measure`. */
-  measure(span: { readonly warmUpMs: number; readonly ms: number }): Promise<Pick<Measured, "callsPerSecond" | "p50Ms" | "p99Ms">>;
+  measure(span: {
+    readonly warmUpMs: number;
+    readonly ms: number;
+  }): Promise<Pick<Measured, "calls" | "callsPerSecond" | "p50Ms" | "p99Ms">>;
 }
 
 /** Starts Raincheck's callers, which share the calls in flight, and its workers. */
@@ -31,8 +34,10 @@ export async function startLoad(opened: AsyncDisposableStack, { url, processes, 
       );
       // What the slowest of them met, for their times cannot be merged.
       const worst = (metric: "p50Ms" | "p99Ms"): number => Math.max(...measured.map((one) => one[metric]));
+      const sum = (metric: "calls" | "callsPerSecond"): number => measured.reduce((total, one) => total + one[metric], 0);
       return {
-        callsPerSecond: measured.reduce((sum, one) => sum + one.callsPerSecond, 0),
+        calls: sum("calls"),
+        callsPerSecond: sum("callsPerSecond"),
         p50Ms: worst("p50Ms"),
         p99Ms: worst("p99Ms"),
       };

@@ -7,8 +7,7 @@ import { statfs } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import type { Sql } from "postgres";
 import { addDatabase, openDatabase, serverVersion, withDatabase } from "../database.ts";
-import type { Benchmark, BenchmarkReport, Params } from "../report.ts";
-import { figureOf } from "../report.ts";
+import { type Benchmark, type BenchmarkReport, type Params, figureOf } from "../report.ts";
 import { type Row, takeTurns } from "../turns.ts";
 import { fillLedger } from "./fill-ledger.ts";
 import { startLoad } from "./load.ts";
@@ -49,18 +48,19 @@ export const scale: Benchmark = async ({ rounds, rows, seconds, log }) => {
   }
   const settings: Setting[] = sizes.map((size) => ({ rows: size, processes: 1 }));
   if (urls.has(ordinaryRows)) settings.push({ rows: ordinaryRows, processes: 2 }, { rows: ordinaryRows, processes: 4 });
+  const all: Row<Metric>[][] = [];
   const measureAll = async (): Promise<Row<Metric>[]> => {
     const measured: Row<Metric>[] = [];
     for (const setting of settings) measured.push(await measureOne(urls.get(setting.rows)!, setting, seconds ?? 10));
+    all.push(measured);
     return measured;
   };
-  const all: Row<Metric>[][] = [];
   const report = await takeTurns<Metric>({
     benchmark: "scale",
     rounds,
     log,
     metrics,
-    contestants: [{ peer: "raincheck", measure: async () => (all[all.length] = await measureAll()) }],
+    contestants: [{ peer: "raincheck", measure: measureAll }],
     postgres: await serverVersion(server),
   });
   return { ...report, ratios: ratios(settings, all) };
@@ -77,9 +77,9 @@ async function measureOne(url: string, { rows, processes }: Setting, seconds: nu
       const figures = await load.measure({ warmUpMs: 2_000, ms: seconds * 1_000 });
       return { ...figures, cpuMs: (await serverCpuMs(session!.pid)) - before };
     })();
-    const { cpuMs, ...figures } = measured;
+    const { cpuMs, calls, ...figures } = measured;
     const [written] = await sql<{ bytes: number }[]>`select pg_wal_lsn_diff(pg_current_wal_lsn(), ${session!.wal})::float8 as bytes`;
-    const calls = await deleteMeasured(sql);
+    await deleteMeasured(sql);
     return {
       params: { rows, processes, inFlight },
       figures: {
@@ -92,14 +92,12 @@ async function measureOne(url: string, { rows, processes }: Setting, seconds: nu
   });
 }
 
-/** Deletes the calls of the measurement, which are those of its principal; answers how many they were. */
-async function deleteMeasured(sql: Sql): Promise<number> {
-  const deleted = await sql.unsafe<{ count: number }[]>(`
-    with gone as (delete from raincheck.call where principal = 'bench' returning id),
-      events as (delete from raincheck.event where call_id = any(array(select id from gone)))
-    select count(*)::int as count from gone`);
+/** Deletes the calls of the measurement, which are those of its principal. */
+async function deleteMeasured(sql: Sql): Promise<void> {
+  await sql`
+    with gone as (delete from raincheck.call where principal = 'bench' returning id)
+    delete from raincheck.event where call_id = any(array(select id from gone))`;
   await sql.unsafe("vacuum (analyze) raincheck.call, raincheck.event");
-  return deleted[0]!.count;
 }
 
 /** Each size to the smallest, each number of processes to one. */

@@ -59,12 +59,13 @@ export class WireCounter {
 
 /** Finds the messages in a stream of bytes: a letter, a length that counts itself, and so many bytes. */
 class MessageReader {
-  /** Of the header, and of the first byte behind it, until they are complete. */
-  #head = Buffer.alloc(0);
-  #left = 0;
   readonly #tell: (type: string, first: string) => void;
   /** The client's first message has no letter. */
   #isGreeted: boolean;
+  /** The beginning of a message, until its first byte behind the length is there. */
+  #unread: Buffer = Buffer.alloc(0);
+  /** Bytes of a message that has been told of. */
+  #left = 0;
 
   constructor(isGreeted: boolean, tell: (type: string, first: string) => void) {
     this.#isGreeted = isGreeted;
@@ -72,26 +73,20 @@ class MessageReader {
   }
 
   read(bytes: Buffer): void {
+    const news = bytes.subarray(this.#left);
+    this.#left = Math.max(0, this.#left - bytes.length);
+    const unread = this.#unread.length === 0 ? news : Buffer.concat([this.#unread, news]);
     let at = 0;
-    while (at < bytes.length) {
-      if (this.#left > 0) {
-        const skipped = Math.min(this.#left, bytes.length - at);
-        this.#left -= skipped;
-        at += skipped;
-        continue;
-      }
-      const letters = this.#isGreeted ? 1 : 0;
-      this.#head = Buffer.concat([this.#head, bytes.subarray(at, at + 1)]);
-      at += 1;
-      if (this.#head.length < letters + 4) continue;
-      const length = this.#head.readInt32BE(letters) - 4;
-      if (this.#head.length === letters + 4 && length > 0) continue;
-      const type = this.#isGreeted ? String.fromCharCode(this.#head[0]!) : "";
-      const first = length > 0 ? String.fromCharCode(this.#head.at(-1)!) : "";
-      this.#left = Math.max(0, length - 1);
-      this.#head = Buffer.alloc(0);
+    while (at < unread.length) {
+      const body = at + (this.#isGreeted ? 5 : 4);
+      if (unread.length < body) break;
+      const end = body + unread.readInt32BE(body - 4) - 4;
+      if (end > body && unread.length === body) break;
+      this.#tell(this.#isGreeted ? String.fromCharCode(unread[at]!) : "", end > body ? String.fromCharCode(unread[body]!) : "");
       this.#isGreeted = true;
-      this.#tell(type, first);
+      this.#left = Math.max(0, end - unread.length);
+      at = end;
     }
+    this.#unread = unread.subarray(at);
   }
 }

@@ -43,6 +43,10 @@ export const http: Benchmark = async ({ rounds, seconds, log }) => {
     rounds,
     log,
     metrics: ["callsPerSecond", "p50Ms", "p95Ms", "p99Ms"],
+    pairs: [
+      ["raincheck", "trpc-sync"],
+      ["raincheck-sync", "trpc-sync"],
+    ],
     contestants: clients.map((peer) => ({ peer, measure: () => measureWith(peer) })),
     postgres: await serverVersion(url),
   });
