@@ -1,4 +1,7 @@
-/** graphile-worker with its local queue, and a notification of one's own for each result: it has none. */
+/**
+ * graphile-worker with its local queue. It keeps no results and tells of none: each is written to a table of one's own, and notifications beside
+ * the commits, which would wait for each other otherwise, tell of as many as there are.
+ */
 import { randomUUID } from "node:crypto";
 import { Logger, makeWorkerUtils, run } from "graphile-worker";
 import postgres from "postgres";
@@ -35,8 +38,8 @@ export const peer: Peer = {
       }
       reading = false;
     };
-    await sql.listen("graphile_done", (id) => {
-      told.push(id);
+    await sql.listen("graphile_done", (ids) => {
+      told.push(...(JSON.parse(ids) as string[]));
       void read();
     });
     const accept = (id: string = randomUUID()) => utils.addJob("noop", { id });
@@ -62,6 +65,18 @@ export const peer: Peer = {
   },
   async openWorker({ url, inFlight, work }) {
     const concurrency = Math.min(64, Math.max(16, inFlight));
+    const sql = postgres(url, { max: 2 });
+    let done: string[] = [];
+    let telling: Promise<void> | null = null;
+    const tell = async (): Promise<void> => {
+      while (done.length > 0) {
+        // A payload of a notification has 8,000 bytes at most.
+        const ids = done.slice(0, 200);
+        done = done.slice(200);
+        await sql`select pg_notify('graphile_done', ${JSON.stringify(ids)})`;
+      }
+      telling = null;
+    };
     const runner = await run({
       connectionString: url,
       noHandleSignals: true,
@@ -72,14 +87,19 @@ export const peer: Peer = {
       taskList: {
         noop: async (payload, { query }) => {
           const { id } = payload as { id: string };
-          if (work === "backlog") return void (await query("insert into graphile_result (id, output) values ($1, $2)", [id, '"done"']));
-          await query(
-            "with result as (insert into graphile_result (id, output) values ($1, $2) returning id) select pg_notify('graphile_done', id) from result",
-            [id, '"done"'],
-          );
+          await query("insert into graphile_result (id, output) values ($1, $2)", [id, '"done"']);
+          if (work === "backlog") return;
+          done.push(id);
+          telling ??= tell();
         },
       },
     });
-    return { [Symbol.asyncDispose]: () => runner.stop() };
+    return {
+      async [Symbol.asyncDispose]() {
+        await runner.stop();
+        await telling;
+        await sql.end();
+      },
+    };
   },
 };
