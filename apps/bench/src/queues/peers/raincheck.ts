@@ -34,9 +34,10 @@ export const peer: Peer = {
       [Symbol.asyncDispose]: () => engine.stop(),
     };
   },
-  async openWorker({ url, inFlight }) {
+  async openWorker({ url, inFlight, work }) {
     const { engine, raincheck } = application(url);
-    const worker = await runWorker({ raincheck, signals: false, concurrency: Math.max(16, inFlight), shutdownGrace: "1 second" });
+    const concurrency = work === "backlog" ? 1_000 : Math.max(16, inFlight);
+    const worker = await runWorker({ raincheck, signals: false, concurrency, shutdownGrace: "1 second" });
     return {
       async [Symbol.asyncDispose]() {
         await worker.stop();
