@@ -4,6 +4,7 @@ import { TRPCError } from "@trpc/server";
 
 import { readerOf } from "./access.ts";
 import { type CarryingContext, scopeKey } from "./carried-in-context.ts";
+import { type EarlyListener, listenEarly } from "./end-listener.ts";
 import { contextCodec } from "./payload-codec.ts";
 import { PayloadRefused } from "./payload-refused.ts";
 import type { RaincheckCore } from "./raincheck-core.ts";
@@ -24,12 +25,16 @@ export interface CallToAccept {
   readonly transaction: unknown;
   /** The reply queues to which its end is told. */
   readonly replyQueues: readonly string[];
+  /** Whether whoever starts it may wait for its end at once. */
+  readonly listen: boolean;
 }
 
 /** A call that was accepted, and who may follow it. */
 export interface AcceptedCall {
   readonly call: StartedCall;
   readonly reader: Reader;
+  /** Listens since before it was accepted; `null`: nobody does. */
+  readonly early: EarlyListener | null;
 }
 
 /**
@@ -43,7 +48,7 @@ export interface AcceptedCall {
  */
 export async function acceptCall(
   core: RaincheckCore,
-  { policy, raw, streams, options, transaction, replyQueues }: CallToAccept,
+  { policy, raw, streams, options, transaction, replyQueues, listen }: CallToAccept,
 ): Promise<AcceptedCall> {
   const { codecs } = core.bound();
   const reader = readerOf(core, raw.ctx);
@@ -52,6 +57,7 @@ export async function acceptCall(
   const scope = (raw.ctx as CarryingContext)[scopeKey];
   const starter = scope?.attemptOf(core.engine) ?? null;
   let ownKey: StartKey | undefined;
+  let early: EarlyListener | null = null;
   try {
     const resolved = resolveStartOptions(options, policy);
     const payload = codecs.input.encode(input, { subject: "input", maxBytes: policy.maxInputBytes });
@@ -73,16 +79,20 @@ export async function acceptCall(
       ...resolved,
       idempotencyKey: resolved.idempotencyKey ?? ownKey?.key ?? null,
     };
+    if (listen && inTransaction === undefined) early = listenEarly(core.reads, newCall.id);
     const acceptance = await core.engine.accept(newCall, { transaction: inTransaction }).catch((error: unknown) => {
       if (transaction !== undefined && isOfDatabase(error)) core.transactionErrors.add(error);
       throw error;
     });
     const { id, state, created } = acceptance;
+    if (created && state === "queued") setImmediate(() => early?.stop());
+    else early?.stop();
     const call: StartedCall = { id, path: raw.path, state, created, ...(streams && { streams }) };
     core.acceptedAnswers.add(call);
-    return { call, reader };
+    return { call, reader, early };
   } catch (error) {
     ownKey?.release();
+    early?.stop();
     if (typeof error === "object" && error !== null) core.engineErrors.add(error);
     throw toTrpcError(error);
   }

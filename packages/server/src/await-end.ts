@@ -1,6 +1,7 @@
 import type { CallRecord, Reader } from "@raincheck/engine";
 import { type CallId, isTerminal } from "@raincheck/protocol";
 
+import { type EndListener, listenForEnd } from "./end-listener.ts";
 import type { CallReader } from "./shared-reads.ts";
 
 /** How long {@link awaitEnd} may take. */
@@ -10,6 +11,8 @@ export interface AwaitOptions {
   readonly timeoutMs?: number | undefined;
   /** Rejects with its reason when it aborts. */
   readonly signal?: AbortSignal | undefined;
+  /** A listener from before the call was accepted; it is stopped in the end. Default: one that begins now. */
+  readonly from?: EndListener | null;
 }
 
 /** Reads that follow their wakes at once; so many changes an ordinary call has in its whole life. */
@@ -23,20 +26,16 @@ const restMs = 50;
  *
  * Subscribes first, then reads, then reads again at each wake that may be of its end: a change between two steps is never missed.
  */
-export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutMs, signal }: AwaitOptions): Promise<CallRecord | null> {
-  signal?.throwIfAborted();
-  let changed = false;
+export async function awaitEnd(
+  calls: CallReader,
+  id: CallId,
+  { reader, timeoutMs, signal, from }: AwaitOptions,
+): Promise<CallRecord | null> {
+  const listener = from ?? listenForEnd(calls, id);
   let timedOut = false;
-  let wake = (): void => {};
-  const unsubscribe = calls.subscribe(id, (hint) => {
-    // It has begun, or told something: that needs no read.
-    if (hint === "open") return;
-    changed = true;
-    wake();
-  });
   let endRest = (): void => {};
   const onAbort = (): void => {
-    wake();
+    listener.onHeard();
     endRest();
   };
   signal?.addEventListener("abort", onAbort);
@@ -45,11 +44,20 @@ export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutM
       ? undefined
       : setTimeout(() => {
           timedOut = true;
-          wake();
+          listener.onHeard();
         }, timeoutMs);
+  const somethingHeard = async (): Promise<void> => {
+    await new Promise<void>((resolve) => {
+      listener.onHeard = resolve;
+    });
+    signal?.throwIfAborted();
+  };
   try {
+    signal?.throwIfAborted();
+    // It was accepted after the listening had begun, and is as it was.
+    if (listener === from && !listener.heard) await somethingHeard();
     for (let reads = 1; ; reads += 1) {
-      changed = false;
+      listener.heard = false;
       const lastLook = timedOut;
       const record = await calls.read(id, reader);
       signal?.throwIfAborted();
@@ -61,14 +69,10 @@ export async function awaitEnd(calls: CallReader, id: CallId, { reader, timeoutM
         });
         signal?.throwIfAborted();
       }
-      if (changed || timedOut) continue;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-      signal?.throwIfAborted();
+      if (!listener.heard && !timedOut) await somethingHeard();
     }
   } finally {
-    unsubscribe();
+    listener.stop();
     clearTimeout(timer);
     signal?.removeEventListener("abort", onAbort);
   }

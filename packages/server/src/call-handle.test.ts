@@ -84,6 +84,8 @@ test("result() throws how the call ended", async () => {
 test("a signal stops the waiting, not the call", async () => {
   const { raincheck, router, engine } = app();
   const handle = await raincheck.start(router.nested.double, 1, { ctx: ann });
+  // In a later turn the call is read, as any other's.
+  await untilIdle();
   const stop = new AbortController();
   const looked = engine.next("read");
   const waiting = handle.result({ signal: stop.signal });
@@ -212,6 +214,7 @@ test("a handle whose call is not there says so", async () => {
   const inner = testRaincheck();
   const { raincheck, router } = app({ ...inner.engine, read: async () => null, events: async () => null, cancel: async () => null });
   const handle = await raincheck.start(router.nested.double, 1, { ctx: ann });
+  await untilIdle();
   for (const act of [handle.result(), handle.get(), handle.cancel(), handle.events().next()])
     expect(await rejection(act)).toMatchObject({ code: "NOT_FOUND" });
   expect(await rejection(handle.cancel("x".repeat(limits.cancelReasonChars + 1)))).toMatchObject({ code: "BAD_REQUEST" });

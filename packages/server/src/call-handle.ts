@@ -62,7 +62,7 @@ export interface CallHandle<TOutput = unknown, TYield = never> extends HandleJso
 }
 
 /** Makes the handle of a call. */
-export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall): CallHandle<unknown, unknown> {
+export function callHandle(core: RaincheckCore, { call, reader, early }: AcceptedCall): CallHandle<unknown, unknown> {
   const { engine } = core;
   const codec = core.bound().codecs.output;
   const { id, path, created } = call;
@@ -71,7 +71,7 @@ export function callHandle(core: RaincheckCore, { call, reader }: AcceptedCall):
     path,
     created,
     async result({ signal } = {}) {
-      const record = await forCaller(() => awaitEnd(core.reads, id, { reader, signal }));
+      const record = await forCaller(() => awaitEnd(core.reads, id, { reader, signal, from: early?.take() ?? null }));
       if (record === null) throw callNotFound();
       return outputOf(record, codec);
     },

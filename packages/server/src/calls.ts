@@ -133,7 +133,16 @@ export function callsProcedures<TMeta, TErrorShape>(
   const procedures: CallsProcedures<TMeta, TErrorShape> = {
     start: builder.input(parseStartRequest).mutation(async ({ ctx, input, signal }) => {
       const { path, options = {} } = input;
-      const { call } = await startCall(core, { path, input: input.input, options, ctx, signal, transaction: undefined, replyQueues: [] });
+      const { call } = await startCall(core, {
+        path,
+        input: input.input,
+        options,
+        ctx,
+        signal,
+        transaction: undefined,
+        replyQueues: [],
+        listen: false,
+      });
       // A copy: an answer of this procedure is its output, not an accepted call of its own.
       return { ...call };
     }),

@@ -124,8 +124,8 @@ class WrappedResolver {
     if (policy.mode === "forbidden") throw new TRPCError({ code: "BAD_REQUEST", message: refused });
     const intent = context[startKey];
     if (intent !== undefined && intent.path === raw.path && intent.accepted === null) {
-      const { options, transaction, replyQueues } = intent;
-      const accepted = await acceptCall(this.#core, { policy, raw, streams, options, transaction, replyQueues });
+      const { options, transaction, replyQueues, listen } = intent;
+      const accepted = await acceptCall(this.#core, { policy, raw, streams, options, transaction, replyQueues, listen });
       intent.accepted = accepted;
       return accepted.call;
     }
@@ -138,6 +138,7 @@ class WrappedResolver {
       options: key === null ? {} : { idempotencyKey: key },
       transaction: undefined,
       replyQueues: [],
+      listen: preferences !== undefined && preferences.waitMs > 0,
     });
     return preferences === undefined ? accepted.call : await answerWithin(this.#core, accepted, { preferences, signal: raw.signal });
   }

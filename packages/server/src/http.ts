@@ -80,9 +80,10 @@ export async function answerWithin(
   accepted: AcceptedCall,
   { preferences, signal }: { readonly preferences: HttpPreferences; readonly signal: AbortSignal | undefined },
 ): Promise<unknown> {
-  const { call, reader } = accepted;
+  const { call, reader, early } = accepted;
   if (preferences.waitMs === 0) return call;
-  const record = await forCaller(() => awaitEnd(core.reads, call.id, { reader, timeoutMs: preferences.waitMs, signal }));
+  const from = early?.take() ?? null;
+  const record = await forCaller(() => awaitEnd(core.reads, call.id, { reader, timeoutMs: preferences.waitMs, signal, from }));
   if (record === null) return call;
   if (record.endedAt === null) {
     const now = { ...call, state: record.state };

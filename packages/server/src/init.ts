@@ -137,7 +137,7 @@ function createRaincheck<TContext extends object, TTransaction, TCaptured, TTran
         ...(reply === undefined ? [] : [replyPlace(queueName(reply?.queue, "options.reply.queue")).queue]),
         ...(webhook === undefined ? [] : [replyPlace(requireWebhook(core, webhook, "options.webhook").name, "webhook").queue]),
       ];
-      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, replyQueues });
+      const accepted = await startCall(core, { path, input, options: startOptions, ctx, signal, transaction, replyQueues, listen: true });
       return callHandle(core, accepted) as CallHandle<never, never>;
     },
     async retry(procedure, id, options) {

@@ -36,7 +36,7 @@ export async function repeatCall(core: RaincheckCore, { id, by, reader, replyQue
   if (repetition === null) throw callNotFound();
   if (!repetition.repeated) throw notRepeatable(by, repetition.state);
   const { repeated: _, ...call } = repetition;
-  return { call: { ...call, ...(streams && { streams }) }, reader };
+  return { call: { ...call, ...(streams && { streams }) }, reader, early: null };
 }
 
 /** What a caller is told whose call cannot be repeated so. */

@@ -21,6 +21,8 @@ export interface CallToStart {
   readonly transaction: unknown;
   /** The reply queues to which its end is told. */
   readonly replyQueues: readonly string[];
+  /** Whether whoever starts it may wait for its end at once. */
+  readonly listen: boolean;
 }
 
 /**
@@ -32,8 +34,8 @@ export interface CallToStart {
  */
 export async function startCall(core: RaincheckCore, call: CallToStart): Promise<AcceptedCall> {
   const { procedure } = ownProcedure(core, await core.bound().require(call.path), call.path);
-  const { path, options, transaction, replyQueues } = call;
-  const intent: StartIntent = { path, options, transaction, replyQueues, accepted: null };
+  const { path, options, transaction, replyQueues, listen } = call;
+  const intent: StartIntent = { path, options, transaction, replyQueues, listen, accepted: null };
   const ctx = withProperties(call.ctx ?? {}, { mode: "async", [startKey]: intent });
   try {
     await runProcedure(procedure, { path: call.path, ctx, getRawInput: async () => call.input, signal: call.signal });
