@@ -32,6 +32,8 @@ export interface ChaosOptions {
   readonly faults: readonly FaultKind[];
   /** Between two faults, on average. */
   readonly pauseMs: number;
+  /** How long a process that is stopped stands still, from and to. Default: 0.5 to 6 seconds. */
+  readonly stopMs?: readonly [least: number, most: number];
   readonly leaseMs: number;
   /** `false`: without notifications. */
   readonly listen: boolean;
@@ -107,6 +109,7 @@ async function loadAndFaults({
   seed,
   faults,
   pauseMs,
+  stopMs = [500, 6_000],
   log,
   signal,
 }: Battle): Promise<{ clients: Promise<unknown> }> {
@@ -126,7 +129,7 @@ async function loadAndFaults({
   });
   const poison = (): void => void start(poisonous);
   const nemesis = wreak(
-    { system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, poison },
+    { system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, stopMs, poison },
     AbortSignal.any([stop.signal, signal]),
   );
   for (let second = 0; second < seconds && !signal.aborted; second += 10) {

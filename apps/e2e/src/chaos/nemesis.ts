@@ -13,6 +13,8 @@ export interface NemesisOptions {
   readonly faults: readonly FaultKind[];
   /** Between two faults, in milliseconds, drawn from half of it to half as much again. */
   readonly pauseMs: number;
+  /** How long a process stands still. */
+  readonly stopMs: readonly [least: number, most: number];
   /** Starts a call that kills its workers. */
   readonly poison: () => void;
 }
@@ -54,7 +56,7 @@ interface Strike {
   readonly healed: Promise<unknown>;
 }
 
-function strike(fault: FaultKind, { system, random, poison }: NemesisOptions, stop: AbortSignal): Strike {
+function strike(fault: FaultKind, { system, random, stopMs, poison }: NemesisOptions, stop: AbortSignal): Strike {
   const { api, workers, clients } = system;
   const worker = random.pick(workers);
   const member = random.chance(0.2) ? api : worker;
@@ -68,7 +70,7 @@ function strike(fault: FaultKind, { system, random, poison }: NemesisOptions, st
       return { target: member.child.name, healed };
     case "sigstop":
       member.child.signal("SIGSTOP");
-      return { target: member.child.name, healed: after(random.between(500, 6_000), stop, () => member.child.signal("SIGCONT")) };
+      return { target: member.child.name, healed: after(random.between(...stopMs), stop, () => member.child.signal("SIGCONT")) };
     case "sigterm":
       worker.child.expectEnd();
       worker.child.signal("SIGTERM");
