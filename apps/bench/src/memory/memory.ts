@@ -59,10 +59,10 @@ export const memory: Benchmark = async ({ rounds, log }) => {
     machine: machine(await serverVersion(server)),
     rounds,
     results: [
-      result("raincheck", { what: "in flight, beside the user's own", calls: inFlight }, beside),
-      result("raincheck", { what: "in flight, with it", calls: inFlight }, running),
+      result("raincheck", { what: "in flight", calls: inFlight }, running),
       result("bare-promises", { what: "in flight", calls: inFlight }, bare),
       result("trpc-sync", { what: "in flight", calls: inFlight }, plain),
+      result("raincheck", { what: "in flight, beside the user's own", calls: inFlight }, beside),
       result("raincheck", { what: "queued, in the API", calls: queued }, ofApi),
       result("raincheck", { what: "queued, in a busy worker", calls: queued }, ofWorker),
     ],

@@ -22,7 +22,9 @@ export async function draw(report: BenchmarkReport): Promise<string> {
       subtitle: [
         report.rounds === 1 ? "One round." : `Median, and spread, of ${report.rounds} rounds.`,
         `${cores} cores, ${memoryGiB} GiB, Node ${node.replace("v", "")}, Postgres ${postgres}.`,
-        ...(presentation.panels.some(({ kind }) => kind === "bars") ? ["×: Raincheck's figure divided by the other's."] : []),
+        ...(report.ratios.length > 0 && presentation.panels.some(({ kind }) => kind === "bars")
+          ? ["×: Raincheck's figure divided by the other's."]
+          : []),
       ],
       anchor: "start",
       frame: "bounds",

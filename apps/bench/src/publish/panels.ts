@@ -46,7 +46,7 @@ function barsOf(report: BenchmarkReport, { metric, title, only = () => true }: B
       encoding: { y: { field: "peer", type: "nominal", sort: null, axis: { title: null, domain: false, ticks: false, labelPadding: 8 } } },
       layer: [
         {
-          mark: { type: "bar", height: 14, cornerRadiusEnd: 2 },
+          mark: { type: "bar", height: 14 },
           encoding: {
             x: { field: "median", type: "quantitative", axis: null, scale: { nice: false } },
             color: { condition: { test: "datum.isOwn", value: colours.own }, value: colours.other },

@@ -24,6 +24,8 @@ export interface Lines {
 export interface Presentation {
   readonly title: string;
   readonly panels: readonly (Bars | Lines)[];
+  /** The results that the table has; all, if it does not say. */
+  readonly inTable?: (results: readonly PeerResult[]) => readonly PeerResult[];
   /** The metrics whose ratios the table has; all, if it does not say. */
   readonly ratiosOf?: readonly string[];
 }
@@ -86,8 +88,15 @@ export const presentations: Readonly<Record<string, Presentation>> = {
   },
   bloat: {
     title: "Calls that go on while a transaction stays open",
+    inTable: (results) => ["before", "open", "after"].flatMap((phase) => results.findLast(({ params }) => params["phase"] === phase) ?? []),
     panels: [
       { kind: "lines", metrics: { callsPerSecond: "calls a second" }, title: "calls a second: more is better", over: overSeconds },
+      {
+        kind: "lines",
+        metrics: { databaseCpuMicrosPerCall: "CPU of the database" },
+        title: "µs of the database's CPU a call: less is better",
+        over: overSeconds,
+      },
       {
         kind: "lines",
         metrics: { deadDeliveryRows: "delivery", deadLedgerRows: "ledger" },

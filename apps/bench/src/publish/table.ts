@@ -8,7 +8,8 @@ const mostColumns = 8;
 /** The figures of a benchmark as a Markdown table, and its ratios below it. */
 export function tableOf(report: BenchmarkReport): string {
   const { cores, memoryGiB, node, postgres } = report.machine;
-  const shown = [...Map.groupBy(report.results, ({ params }) => paramsName(params)).values()].flat();
+  const { inTable = (all) => all } = presentations[report.benchmark]!;
+  const shown = [...Map.groupBy(inTable(report.results), ({ params }) => paramsName(params)).values()].flat();
   const metrics = [...new Set(shown.flatMap((result) => Object.keys(result.metrics)))];
   const cell = (result: PeerResult, metric: string): string => {
     const figure = result.metrics[metric];

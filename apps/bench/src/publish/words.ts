@@ -13,6 +13,7 @@ const peers: Readonly<Record<string, string>> = {
   "trpc-sync": "plain tRPC",
   "trpc-subscription": "tRPC's own subscription",
   "bare-promises": "bare promises",
+  "1000 rows": "1,000 calls in it",
 };
 
 /** A peer's name. */
