@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import type { NewCall } from "../../new-call.ts";
 
 /** A call to accept, with what the ledger keeps of it beside what was given. */
@@ -23,5 +23,5 @@ export function keyHashOf({ principal, path, idempotencyKey }: NewCall): string 
 
 /** Its SHA-256, in hex. */
 export function sha256(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
+  return hash("sha256", text, "hex");
 }

@@ -64,9 +64,14 @@ export function arrayTextOf(
     if (element === null) return "NULL";
     const value = valueOf(element);
     const text = String(serialize === undefined ? value : serialize(value));
-    return `"${text.replace(/["\\]/g, "\\$&")}"`;
+    return `"${isPlain(text) ? text : text.replace(/["\\]/g, "\\$&")}"`;
   });
   return `{${written.join(delimiter)}}`;
+}
+
+/** Whether it stands between quotes as it is, which nearly every text does. */
+function isPlain(text: string): boolean {
+  return !text.includes('"') && !text.includes("\\");
 }
 
 /** What postgres.js was told the type of, by `sql.typed()` or `sql.json()`, carries its value with it. */
