@@ -18,7 +18,7 @@ import { readHistory } from "./history.ts";
 import { meet, play } from "./load/play.ts";
 import { type Scenario, nextScenario, poisonous } from "./load/scenarios.ts";
 import { type Stage, setStage } from "./load/stage.ts";
-import { wreak } from "./nemesis.ts";
+import { type Stops, wreak } from "./nemesis.ts";
 import { randomOf } from "./random.ts";
 import { type ChaosReport, makeReport } from "./report.ts";
 import { type System, startSystem } from "./world/system.ts";
@@ -32,8 +32,8 @@ export interface ChaosOptions {
   readonly faults: readonly FaultKind[];
   /** Between two faults, on average. */
   readonly pauseMs: number;
-  /** How long a process that is stopped stands still, from and to. Default: 0.5 to 6 seconds. */
-  readonly stopMs?: readonly [least: number, most: number];
+  /** How processes are stopped. Default: any of them, for 0.5 to 6 seconds. */
+  readonly stops?: Stops;
   readonly leaseMs: number;
   /** `false`: without notifications. */
   readonly listen: boolean;
@@ -109,7 +109,7 @@ async function loadAndFaults({
   seed,
   faults,
   pauseMs,
-  stopMs = [500, 6_000],
+  stops = { ms: [500, 6_000], sparesApi: false },
   log,
   signal,
 }: Battle): Promise<{ clients: Promise<unknown> }> {
@@ -129,7 +129,7 @@ async function loadAndFaults({
   });
   const poison = (): void => void start(poisonous);
   const nemesis = wreak(
-    { system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, stopMs, poison },
+    { system, random: randomOf(seed).fork("nemesis"), faults, pauseMs, stops, poison },
     AbortSignal.any([stop.signal, signal]),
   );
   for (let second = 0; second < seconds && !signal.aborted; second += 10) {

@@ -5,6 +5,14 @@ import type { Random } from "./random.ts";
 import type { Link } from "./world/link.ts";
 import type { System } from "./world/system.ts";
 
+/** How processes are stopped. */
+export interface Stops {
+  /** How long they stand still. */
+  readonly ms: readonly [least: number, most: number];
+  /** Whether only workers do. */
+  readonly sparesApi: boolean;
+}
+
 /** What a nemesis may do. */
 export interface NemesisOptions {
   readonly system: System;
@@ -13,8 +21,7 @@ export interface NemesisOptions {
   readonly faults: readonly FaultKind[];
   /** Between two faults, in milliseconds, drawn from half of it to half as much again. */
   readonly pauseMs: number;
-  /** How long a process stands still. */
-  readonly stopMs: readonly [least: number, most: number];
+  readonly stops: Stops;
   /** Starts a call that kills its workers. */
   readonly poison: () => void;
 }
@@ -56,7 +63,7 @@ interface Strike {
   readonly healed: Promise<unknown>;
 }
 
-function strike(fault: FaultKind, { system, random, stopMs, poison }: NemesisOptions, stop: AbortSignal): Strike {
+function strike(fault: FaultKind, { system, random, stops, poison }: NemesisOptions, stop: AbortSignal): Strike {
   const { api, workers, clients } = system;
   const worker = random.pick(workers);
   const member = random.chance(0.2) ? api : worker;
@@ -68,9 +75,11 @@ function strike(fault: FaultKind, { system, random, stopMs, poison }: NemesisOpt
       member.child.expectEnd();
       member.child.signal("SIGKILL");
       return { target: member.child.name, healed };
-    case "sigstop":
-      member.child.signal("SIGSTOP");
-      return { target: member.child.name, healed: after(random.between(...stopMs), stop, () => member.child.signal("SIGCONT")) };
+    case "sigstop": {
+      const { child } = stops.sparesApi ? worker : member;
+      child.signal("SIGSTOP");
+      return { target: child.name, healed: after(random.between(...stops.ms), stop, () => child.signal("SIGCONT")) };
+    }
     case "sigterm":
       worker.child.expectEnd();
       worker.child.signal("SIGTERM");

@@ -74,7 +74,7 @@ export function nextScenario(random: Random): Scenario {
       return { ...usual, procedure: random.chance(0.5) ? "effect" : "plain", work, cancelAfterMs: ms + random.between(0, 30) };
     case "overtaken":
       // A zombie wakes while the attempt after it runs, and only the fence keeps its result out.
-      return { ...usual, procedure: "plain", work: { ...work, ms: random.between(100, 1_000), againMs: 4_000, stubborn: true } };
+      return { ...usual, procedure: "plain", work: { ...work, ms: random.between(200, 1_500), againMs: 4_000, stubborn: true } };
     case "outstreamed":
       // The same, of values that come so often that the zombie has one to tell before it knows what it is.
       return {
