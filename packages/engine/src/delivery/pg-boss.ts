@@ -79,6 +79,14 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
         await boss.insert(jobQueue(queue), group.map(toJob), { db });
       }
     },
+    async withdraw(transaction, deliveries) {
+      const db = adapt(transaction);
+      for (const [queue, group] of Map.groupBy(deliveries, (delivery) => delivery.queue)) {
+        const ids = group.map(({ id }) => id);
+        // By plain ids: nobody else has seen these rows, and none of them was fetched.
+        await boss.deleteJob(jobQueue(queue), ids, { db });
+      }
+    },
     async take(transaction, queue, limit) {
       const db = adapt(transaction);
       const jobs = await boss.fetch(jobQueue(queue), { batchSize: limit, db });

@@ -67,6 +67,28 @@ describe("an idempotency key that another transaction holds", () => {
     await release("commit");
     expect(await engine.accept(newCall({ idempotencyKey: "held" }))).toEqual({ id: holder.id, state: "queued", created: false });
   });
+
+  test(
+    "that hundreds ask for at once holds up no call with another key, and each of them is refused in time",
+    { timeout: 60_000 },
+    async () => {
+      await using fixture = await ledgerFixture();
+      const engine = fixture.engine();
+      await engine.start();
+      const release = await holdKey(fixture, newCall({ idempotencyKey: "held" }));
+      const asking = Promise.all(
+        Array.from({ length: 300 }, () => timed(Promise.allSettled([engine.accept(newCall({ idempotencyKey: "held" }))]))),
+      );
+      const other = await timed(engine.accept(newCall({ idempotencyKey: "other" })));
+      expect(other.value.created).toBe(true);
+      expect(other.ms).toBeLessThan(3_000);
+      for (const { value, ms } of await asking) {
+        expect(value).toEqual([{ status: "rejected", reason: expect.objectContaining({ _tag: "EngineUnavailable" }) }]);
+        expect(ms).toBeLessThan(10_000);
+      }
+      await release("rollback");
+    },
+  );
 });
 
 test("a table that is locked is waited for, and no batch is taken apart for it", async () => {

@@ -7,9 +7,10 @@
  *
  * - Calls without a key are gathered for themselves, and wait for nobody.
  * - A batch of calls with keys waits a moment. Then one of the keys is held: the batch is taken apart, eight parts at each turn, until
- *   the calls are found that do not come through. All others are accepted.
+ *   the calls are found that do not come through. All others are accepted. Of one key one call is enough to know.
  * - A held call waits in the line of its key, and whoever comes with that key meanwhile, behind it. The first of a line tries again and
- *   again, one line at a time, so that together they take one session at most; after a while it is refused as `EngineUnavailable`.
+ *   again, one line at a time, so that together they take one session at most; after a while it is refused as `EngineUnavailable`, and with
+ *   it all of the line that have waited as long.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { EngineFull, EngineUnavailable } from "../../engine-errors.ts";
@@ -49,6 +50,16 @@ function refuse(): EngineFull {
   return new EngineFull(`Calls of ${mib} MiB wait to be written by this process already; start fewer at once, or try again later.`);
 }
 
+/** How the one ahead in a line fared: its key was still held, or not. */
+type LineEnd = "held" | "free";
+
+/** A call's key was held for too long. */
+class KeyStaysHeld extends EngineUnavailable {
+  constructor(held?: KeyHeld) {
+    super("accept: its idempotency key is in an open transaction", held);
+  }
+}
+
 /** Makes the lanes; see the file's head. */
 export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptResult> {
   const lane = (maxItems: number, write: (calls: readonly NewCall[]) => Promise<readonly (AcceptResult | Promise<AcceptResult>)[]>) =>
@@ -57,10 +68,18 @@ export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptRe
   const keyed = lane(500, (calls) => acceptKeyed(calls, batchLockMs));
   const heldCall = lane(1, (calls) => acceptBatch(ledger, calls, apartLockMs));
   /** The ends of the lines, by the hashes of their keys. */
-  const lines = new Map<string, Promise<void>>();
+  const lines = new Map<string, Promise<LineEnd>>();
+
+  const isInLine = (call: NewCall): boolean => lines.size > 0 && lines.has(keyHashOf(call) ?? "");
 
   /** A held call's answer comes later than those of its batch. */
   async function acceptKeyed(calls: readonly NewCall[], lockMs: number): Promise<(AcceptResult | Promise<AcceptResult>)[]> {
+    if (calls.some(isInLine)) {
+      const lined = new Map(calls.filter(isInLine).map((call) => [call, standInLine(call)]));
+      const free = calls.filter((call) => !lined.has(call));
+      const answers = free.length === 0 ? [] : await acceptKeyed(free, lockMs);
+      return calls.map((call) => lined.get(call) ?? answers[free.indexOf(call)]!);
+    }
     try {
       return await acceptBatch(ledger, calls, lockMs);
     } catch (error) {
@@ -77,10 +96,18 @@ export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptRe
   function standInLine(call: NewCall): Promise<AcceptResult> {
     const key = keyHashOf(call) ?? "";
     const untilMs = performance.now() + heldMs;
-    const accepting = (lines.get(key) ?? Promise.resolve()).then(() => acceptUntil(call, untilMs));
+    const ahead = lines.get(key) ?? Promise.resolve<LineEnd>("free");
+    const accepting = ahead.then((end) => {
+      // Who has waited as long as the one ahead, who has just been refused, would be refused too.
+      if (end === "held" && performance.now() >= untilMs) throw new KeyStaysHeld();
+      return acceptUntil(call, untilMs);
+    });
     const end = accepting
-      .catch(() => undefined)
-      .then(() => {
+      .then(
+        (): LineEnd => "free",
+        (error: unknown): LineEnd => (error instanceof KeyStaysHeld ? "held" : "free"),
+      )
+      .finally(() => {
         if (lines.get(key) === end) lines.delete(key);
       });
     lines.set(key, end);
@@ -93,7 +120,7 @@ export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptRe
         return await heldCall(call);
       } catch (error) {
         if (!(error instanceof KeyHeld)) throw error;
-        if (performance.now() >= untilMs) throw new EngineUnavailable("accept: its idempotency key is in an open transaction", error);
+        if (performance.now() >= untilMs) throw new KeyStaysHeld(error);
         await sleep(pauseMs * (0.5 + Math.random() / 2));
       }
     }
@@ -101,6 +128,6 @@ export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptRe
 
   return (call) => {
     if (call.idempotencyKey === null) return unkeyed(call);
-    return lines.size > 0 && lines.has(keyHashOf(call) ?? "") ? standInLine(call) : keyed(call);
+    return isInLine(call) ? standInLine(call) : keyed(call);
   };
 }
