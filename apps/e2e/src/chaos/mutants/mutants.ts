@@ -15,8 +15,8 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/settling/settle.ts`,
-        find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
-        replace: "where call.id = item.id and call.state = 'running'",
+        find: "where call.id = item.id and call.attempt = item.attempt and ${sql.unsafe(isRunningSql)}",
+        replace: "where call.id = item.id and ${sql.unsafe(isRunningSql)}",
       },
     ],
     ...zombies,
@@ -27,7 +27,7 @@ export const mutants: readonly Mutant[] = [
     patches: [
       {
         file: `${postgres}/settling/settle.ts`,
-        find: "where call.id = item.id and call.attempt = item.attempt and call.state = 'running'",
+        find: "where call.id = item.id and call.attempt = item.attempt and ${sql.unsafe(isRunningSql)}",
         replace: "where call.id = item.id and call.attempt = item.attempt",
       },
     ],

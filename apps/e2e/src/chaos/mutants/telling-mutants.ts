@@ -93,8 +93,8 @@ export const tellingMutants: readonly Mutant[] = [
       },
       {
         file: `${postgres}/settling/append.ts`,
-        find: "where call.id = news.id and call.attempt = news.attempt and call.state = 'running' and",
-        replace: "where call.id = news.id and call.state = 'running' and",
+        find: "where call.id = news.id and call.attempt = news.attempt and ${sql.unsafe(isRunningSql)} and",
+        replace: "where call.id = news.id and ${sql.unsafe(isRunningSql)} and",
       },
       {
         file: `${postgres}/settling/append.ts`,

@@ -3,6 +3,7 @@ import { TransactionRefused } from "../../engine-errors.ts";
 import type { CallRow } from "./call-row.ts";
 import { answerOf } from "./caller-transaction.ts";
 import type { Ledger } from "../ledger.ts";
+import { isRunningSql } from "../settling/is-running.ts";
 
 /** Where calls are accepted. */
 export interface OpenTransaction {
@@ -38,9 +39,7 @@ export async function insertCalls({ schema }: Ledger, { executor, id }: OpenTran
       )
       left join lateral (
         select id, deadline from "${schema}".call
-        -- Said so that no index of running calls has it: to the planner that looks small enough to be read for each call, even for one
-        -- without a starter, and while a transaction stays open it holds all that have run since.
-        where call.id = item."starterId" and call.attempt = item."starterAttempt" and call.state || '' = 'running' offset 0
+        where call.id = item."starterId" and call.attempt = item."starterAttempt" and ${isRunningSql} offset 0
       ) as starter on true
       where $2::text is null or $2 = pg_current_xact_id()::text
     ), accepted as (

@@ -3,6 +3,7 @@ import type { Sql } from "postgres";
 import type { AttemptRef, LostAttempt } from "../../attempt.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
+import { isRunningSql } from "../settling/is-running.ts";
 
 interface LeaseRow {
   readonly id: string;
@@ -40,7 +41,7 @@ export function extendRows(extension: {
       select * from unnest(${attempts.map(({ id }) => id)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) as item (id, attempt)
     ), free as (
       select call.id from ${sql(schema)}.call join item on call.id = item.id and call.attempt = item.attempt
-      where call.state = 'running'
+      where ${sql.unsafe(isRunningSql)}
       for update of call skip locked
     ), extended as (
       update ${sql(schema)}.call set due_at = now() + ${leaseMs}::float8 * interval '1 millisecond'

@@ -3,6 +3,7 @@ import { YieldsMissing } from "../../engine-errors.ts";
 import type { Yields } from "../../yields.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
+import { isRunningSql } from "./is-running.ts";
 
 /** What one attempt appends. */
 export interface Appending {
@@ -71,7 +72,7 @@ function appendRows({ schema, control }: Ledger, appendings: readonly Appending[
     ), appended as (
       update ${sql(schema)}.call set seq = call.seq + news.numbers, yielded = news.place
       from news
-      where call.id = news.id and call.attempt = news.attempt and call.state = 'running' and news.number = news.numbers
+      where call.id = news.id and call.attempt = news.attempt and ${sql.unsafe(isRunningSql)} and news.number = news.numbers
         and call.yielded = news.before
       returning call.id, call.attempt, call.yielded, call.seq - news.numbers as seq_before
     ), noted as (
@@ -88,7 +89,7 @@ function stillRunning({ schema, control }: Ledger, attempts: readonly AttemptRef
     (sql) => sql<YieldedRow[]>`
     select distinct id, attempt, yielded from ${sql(schema)}.call
     join unnest(${attempts.map(({ id }) => id)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) as item (id, attempt) using (id, attempt)
-    where state = 'running'`,
+    where ${sql.unsafe(isRunningSql)}`,
   );
 }
 

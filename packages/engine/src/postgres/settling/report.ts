@@ -2,6 +2,7 @@ import type { AttemptRef, SettleResult } from "../../attempt.ts";
 import type { Payload } from "../../payload.ts";
 import type { Ledger } from "../ledger.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
+import { isRunningSql } from "./is-running.ts";
 
 /** One attempt's progress. */
 export interface Report {
@@ -41,7 +42,7 @@ function reportRows({ schema, control }: Ledger, reports: readonly Report[]): Pr
     ), reported as (
       update ${sql(schema)}.call set seq = call.seq + news.places, progress = news.progress
       from news
-      where call.id = news.id and call.attempt = news.attempt and call.state = 'running' and news.place = news.places
+      where call.id = news.id and call.attempt = news.attempt and ${sql.unsafe(isRunningSql)} and news.place = news.places
         and call.progress is distinct from news.progress
       returning call.id, call.attempt, call.seq - news.places as seq_before
     ), noted as (
@@ -58,7 +59,7 @@ function stillRunning({ schema, control }: Ledger, attempts: readonly AttemptRef
     (sql) => sql<AttemptRef[]>`
     select id, attempt from ${sql(schema)}.call
     join unnest(${attempts.map(({ id }) => id)}::uuid[], ${attempts.map(({ attempt }) => attempt)}::int[]) as item (id, attempt) using (id, attempt)
-    where state = 'running'`,
+    where ${sql.unsafe(isRunningSql)}`,
   );
 }
 

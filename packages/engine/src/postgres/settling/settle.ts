@@ -14,6 +14,7 @@ import { endOf, isSoonForgotten, replies } from "../replying/reply-rows.ts";
 import { type Executor, executorOf, inTransaction, isMarkedSql } from "../sessions/transaction.ts";
 import { whileAvailable } from "../sessions/unavailable.ts";
 import { type EndedRow, tellEnds } from "./tell-ends.ts";
+import { isRunningSql } from "./is-running.ts";
 
 /** One attempt and how it ends. */
 export interface Settling {
@@ -107,7 +108,7 @@ export function settleRows({ schema }: Ledger, { sql, isMarked }: Settler, settl
           case when item.give_up_ms is not null and call.aside_attempt = call.attempt - 1 then call.aside_until end,
           now() + item.give_up_ms * interval '1 millisecond')
       from item
-      where call.id = item.id and call.attempt = item.attempt and call.state = 'running'
+      where call.id = item.id and call.attempt = item.attempt and ${sql.unsafe(isRunningSql)}
         ${isMarked ? sql.unsafe(`and ${isMarkedSql}`) : sql``}
       returning call.id, call.seq, call.attempt, call.queue, item.type, item.body,
         case when call.concurrency is not null then call.path end as limited_path, ${endOf(sql)}
