@@ -14,7 +14,7 @@ import { makeGate } from "./claiming/gate.ts";
 import { whereIs } from "./accepting/join.ts";
 import { startKeeper } from "./keeping/keep.ts";
 import type { Ledger } from "./ledger.ts";
-import { maxBatchBytes } from "./max-batch-bytes.ts";
+import { maxBatchBytes, maxBatchCalls } from "./batch-limits.ts";
 import { migrateLedger } from "./migrations/migrate.ts";
 import { watchForOutages } from "./sessions/outage.ts";
 import { reach } from "./sessions/reach.ts";
@@ -102,7 +102,7 @@ export async function openLedger(options: OpenLedgerOptions): Promise<OpenLedger
     accept: acceptLanes(ledger),
     settle: groupCommit({
       write: (settlings) => settleBatch(ledger, settlings),
-      maxItems: 500,
+      maxItems: maxBatchCalls,
       maxBatchBytes,
       bytesOf: ({ settlement }) => (settlement.type === "succeeded" ? settlement.output.length : 0),
       isItemsFault: isRefused,

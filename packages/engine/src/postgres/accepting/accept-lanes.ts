@@ -19,7 +19,7 @@ import { groupCommit } from "../../group-commit.ts";
 import { type AcceptResult, KeyHeld, acceptBatch } from "./accept.ts";
 import { keyHashOf } from "./call-row.ts";
 import type { Ledger } from "../ledger.ts";
-import { maxBatchBytes } from "../max-batch-bytes.ts";
+import { maxBatchBytes, maxBatchCalls } from "../batch-limits.ts";
 import { isRefused } from "../sessions/unavailable.ts";
 
 /** How long a batch waits for a key, in milliseconds: a multiple of what one acceptance takes that is not held up itself. */
@@ -64,8 +64,8 @@ class KeyStaysHeld extends EngineUnavailable {
 export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptResult> {
   const lane = (maxItems: number, write: (calls: readonly NewCall[]) => Promise<readonly (AcceptResult | Promise<AcceptResult>)[]>) =>
     groupCommit<NewCall, AcceptResult>({ write, maxItems, bytesOf, maxBatchBytes, maxWaitingBytes, refuse, isItemsFault: isRefused });
-  const unkeyed = lane(500, (calls) => acceptBatch(ledger, calls));
-  const keyed = lane(500, (calls) => acceptKeyed(calls, batchLockMs));
+  const unkeyed = lane(maxBatchCalls, (calls) => acceptBatch(ledger, calls));
+  const keyed = lane(maxBatchCalls, (calls) => acceptKeyed(calls, batchLockMs));
   const heldCall = lane(1, (calls) => acceptBatch(ledger, calls, apartLockMs));
   /** The ends of the lines, by the hashes of their keys. */
   const lines = new Map<string, Promise<LineEnd>>();
