@@ -61,7 +61,7 @@ function readRows({ schema, control }: Ledger, requests: readonly EventsRequest[
       select * from (
         select *, sum(octet_length(body)) over (order by seq rows between unbounded preceding and 1 preceding) as bytes_before
         from (
-          select * from ${sql(schema)}.call_event as event where event.call_id = call.id and event.seq > item.after order by event.seq limit ${pageEvents}
+          select * from ${sql(schema)}.call_event as event where call.seq > item.after and event.call_id = call.id and event.seq > item.after order by event.seq limit ${pageEvents}
         ) as next
       ) as counted where bytes_before is null or bytes_before < ${eventPageBytes}
     ) as event on true
