@@ -31,15 +31,6 @@ describe("the statistics of the delivery's table", () => {
     expect(looks).toEqual([0]);
   });
 
-  test("are not taken for rows that were withdrawn", () => {
-    const { looks, statistics } = counted();
-    for (let time = 0; time < 1_000; time += 1) {
-      statistics.sending(500);
-      statistics.withdrawn(500);
-    }
-    expect(looks).toEqual([]);
-  });
-
   test("are taken no more often than every five seconds, however many rows are moved", () => {
     const { clock, looks, statistics } = counted();
     for (; clock.ms < 12_000; clock.ms += 100) {

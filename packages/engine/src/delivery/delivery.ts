@@ -47,8 +47,6 @@ export interface Delivery {
   prepare(queues: readonly string[]): Promise<void>;
   /** Sends ids, in the caller's transaction. An id that is already waiting is left as it is. */
   send(transaction: SqlExecutor, deliveries: readonly Delivered[]): Promise<void>;
-  /** Takes back what was sent in the same transaction, which is the caller's. */
-  withdraw(transaction: SqlExecutor, deliveries: readonly Delivered[]): Promise<void>;
   /** Takes up to `limit` ids of one queue, by priority, then age, in the caller's transaction. They are to be acknowledged in the same. */
   take(transaction: SqlExecutor, queue: string, limit: number): Promise<Taken>;
   close(): Promise<void>;

@@ -79,15 +79,6 @@ async function openPgBoss(connection: DeliveryConnection, options: PgBossOptions
         await boss.insert(jobQueue(queue), group.map(toJob), { db });
       }
     },
-    async withdraw(transaction, deliveries) {
-      const db = adapt(transaction);
-      statistics.withdrawn(deliveries.length);
-      for (const [queue, group] of Map.groupBy(deliveries, (delivery) => delivery.queue)) {
-        const ids = group.map(({ id }) => id);
-        // oxlint-disable-next-line house/pg-boss-verbs -- The rows are this transaction's own: nobody has fetched them, and there is no attempt to name.
-        await boss.deleteJob(jobQueue(queue), ids, { db });
-      }
-    },
     async take(transaction, queue, limit) {
       const db = adapt(transaction);
       const jobs = await boss.fetch(jobQueue(queue), { batchSize: limit, db });

@@ -20,8 +20,6 @@ const pauseMs = 5_000;
 export interface Statistics {
   /** Rows are about to be sent. */
   sending(count: number): void;
-  /** Of these, so many will not be there after all. */
-  withdrawn(count: number): void;
   /** Rows were taken, in a transaction that is still open. */
   taken(count: number): void;
 }
@@ -43,9 +41,6 @@ export function makeStatistics(analyse: () => Promise<unknown>, now: () => numbe
       // Those of this time are not committed yet.
       if (sent >= leastSent) look();
       sent += count;
-    },
-    withdrawn(count) {
-      sent = Math.max(0, sent - count);
     },
     taken(count) {
       if (count >= leastTaken) look();

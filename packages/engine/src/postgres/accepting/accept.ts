@@ -81,9 +81,9 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
   // In the order of their keys, so that two processes that accept the same keys wait for each other in the same order.
   const rows = given.toSorted((a, b) => ((a.keyHash ?? "") < (b.keyHash ?? "") ? -1 : 1));
   const inserting = insertCalls(ledger, transaction, rows);
-  // Their deliveries go in the same message, unless an attempt starts them, which may have lost its call. Of keys that have a call already they
-  // are withdrawn: left to whoever takes them, those of a key that is asked for again and again would stand before the calls of others.
-  const isSure = transaction.id === null && rows.every(({ call }) => call.startedBy === null);
+  // Nothing can be in the way of a call without a key that no attempt starts: its delivery goes in the same message. Of a key that has a call
+  // already none is sent, for those of one that is asked for again and again would stand before the calls of others.
+  const isSure = transaction.id === null && rows.every(({ call, keyHash }) => keyHash === null && call.startedBy === null);
   const send = (sent: readonly CallRow[]) => deliver(ledger, transaction, sent);
   const [{ created, refused }] = await Promise.all([inserting, isSure ? send(given) : null]);
   const fresh = given.filter(({ call }) => created.has(call.id));
@@ -96,11 +96,6 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
           transaction.executor,
           rows.filter(({ call }) => !created.has(call.id)),
         );
-  if (isSure) {
-    const there = new Set<string>([...created, ...known.map(({ id }) => id)]);
-    const absent = given.filter(({ call }) => !there.has(call.id));
-    await withdraw(ledger, transaction, absent);
-  }
   const results = new Map<CallRow, AcceptResult>();
   const taken = new Set<string>();
   for (const row of rows) {
@@ -114,18 +109,9 @@ async function acceptIn(ledger: Ledger, transaction: OpenTransaction, given: rea
 }
 
 async function deliver({ delivery }: Ledger, { executor }: OpenTransaction, rows: readonly CallRow[]): Promise<void> {
-  const delivered = deliveriesOf(rows);
-  if (delivered.length > 0) await delivery.send(executor, delivered);
-}
-
-async function withdraw({ delivery }: Ledger, { executor }: OpenTransaction, rows: readonly CallRow[]): Promise<void> {
-  const delivered = deliveriesOf(rows);
-  if (delivered.length > 0) await delivery.withdraw(executor, delivered);
-}
-
-/** One id may stand twice in a batch, when a caller repeats itself. */
-function deliveriesOf(rows: readonly CallRow[]): NewCall[] {
-  return [...new Map(rows.flatMap(({ call, parked }) => (parked ? [] : [[call.id, call]]))).values()];
+  // One id may stand twice in a batch, when a caller repeats itself.
+  const delivered = new Map(rows.flatMap(({ call, parked }) => (parked ? [] : [[call.id, call]])));
+  if (delivered.size > 0) await delivery.send(executor, [...delivered.values()]);
 }
 
 function existing(
