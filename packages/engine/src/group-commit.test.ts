@@ -114,7 +114,7 @@ describe("groupCommit", () => {
   });
 
   test("what waits is no heavier than its limit: more is refused, until there is room again", async () => {
-    const { add, nextWrite } = heldCommit({ bytesOf: (item) => item, maxWaitingBytes: 10, refuse: () => new Error("full") });
+    const { add, nextWrite } = heldCommit({ bytesOf: (item) => item, room: { maxBytes: 10, refuse: () => new Error("full") } });
     const first = add(8);
     const writing = await nextWrite();
     // What is being written waits no longer.

@@ -19,10 +19,8 @@ export interface GroupCommitOptions<TItem, TResult> {
   readonly bytesOf?: (item: TItem) => number;
   /** Of one batch at most, in bytes; a heavier item is a batch of its own. Default: no limit. */
   readonly maxBatchBytes?: number;
-  /** Of all that wait for the next batch at most, in bytes: what would come to more is refused by `refuse`. Default: no limit. */
-  readonly maxWaitingBytes?: number;
-  /** What an item is rejected with for which there is no room. */
-  readonly refuse?: () => Error;
+  /** Of all that wait for the next batch at most, in bytes, and what an item is rejected with for which there is no room. Default: no limit. */
+  readonly room?: { readonly maxBytes: number; readonly refuse: () => Error };
   /** Whether a failure may be the fault of one item rather than of the connection. Default: never. */
   readonly isItemsFault?: (error: unknown) => boolean;
 }
@@ -39,8 +37,7 @@ interface Waiting<TItem, TResult> {
 
 /** Makes a group commit around one way of writing. */
 export function groupCommit<TItem, TResult>(options: GroupCommitOptions<TItem, TResult>): GroupCommit<TItem, TResult> {
-  const { write, maxItems, isItemsFault = () => false, bytesOf = () => 0, maxBatchBytes = Infinity, maxWaitingBytes = Infinity } = options;
-  const { refuse = () => new Error("Too much waits to be written.") } = options;
+  const { write, maxItems, isItemsFault = () => false, bytesOf = () => 0, maxBatchBytes = Infinity, room } = options;
   let waiting: Waiting<TItem, TResult>[] = [];
   let waitingBytes = 0;
   let writing = false;
@@ -83,7 +80,7 @@ export function groupCommit<TItem, TResult>(options: GroupCommitOptions<TItem, T
   return (item) =>
     new Promise((resolve, reject) => {
       const bytes = bytesOf(item);
-      if (waiting.length > 0 && waitingBytes + bytes > maxWaitingBytes) return reject(refuse());
+      if (room !== undefined && waiting.length > 0 && waitingBytes + bytes > room.maxBytes) return reject(room.refuse());
       waitingBytes += bytes;
       waiting.push({ item, bytes, resolve, reject });
       if (!writing) void writeAll();

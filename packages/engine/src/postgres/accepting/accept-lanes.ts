@@ -38,17 +38,18 @@ const pauseMs = 100;
 const heldMs = 5_000;
 
 /** Of the calls that wait in one lane at most. */
-const maxWaitingBytes = 64 * 1_048_576;
+const maxWaitingMiB = 64;
 
 /** What a call weighs: its texts, and about what its other columns take. */
 function bytesOf({ input, context }: NewCall): number {
   return 512 + input.length + context.length;
 }
 
-function refuse(): EngineFull {
-  const mib = maxWaitingBytes / 1_048_576;
-  return new EngineFull(`Calls of ${mib} MiB wait to be written by this process already; start fewer at once, or try again later.`);
-}
+const room = {
+  maxBytes: maxWaitingMiB * 1_048_576,
+  refuse: () =>
+    new EngineFull(`Calls of ${maxWaitingMiB} MiB wait to be written by this process already; start fewer at once, or try again later.`),
+};
 
 /** How the one ahead in a line fared: its key was still held, or not. */
 type LineEnd = "held" | "free";
@@ -63,7 +64,7 @@ class KeyStaysHeld extends EngineUnavailable {
 /** Makes the lanes; see the file's head. */
 export function acceptLanes(ledger: Ledger): (call: NewCall) => Promise<AcceptResult> {
   const lane = (maxItems: number, write: (calls: readonly NewCall[]) => Promise<readonly (AcceptResult | Promise<AcceptResult>)[]>) =>
-    groupCommit<NewCall, AcceptResult>({ write, maxItems, bytesOf, maxBatchBytes, maxWaitingBytes, refuse, isItemsFault: isRefused });
+    groupCommit<NewCall, AcceptResult>({ write, maxItems, bytesOf, maxBatchBytes, room, isItemsFault: isRefused });
   const unkeyed = lane(maxBatchCalls, (calls) => acceptBatch(ledger, calls));
   const keyed = lane(maxBatchCalls, (calls) => acceptKeyed(calls, batchLockMs));
   const heldCall = lane(1, (calls) => acceptBatch(ledger, calls, apartLockMs));
